@@ -1,0 +1,46 @@
+"""Bakeoff: labelled pictures in, an honest comparison of image classifiers and the winner out."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from bakeoff.data.audit import audit
+    from bakeoff.data.dataset import Dataset, load
+    from bakeoff.spec.errors import BakeoffError, UserError
+    from bakeoff.spec.recipe import Recipe
+    from bakeoff.spec.split import SplitPlan
+
+__all__ = [
+    "BakeoffError",
+    "Dataset",
+    "Recipe",
+    "SplitPlan",
+    "UserError",
+    "audit",
+    "load",
+]
+
+_HOMES = {
+    "BakeoffError": "bakeoff.spec.errors",
+    "Dataset": "bakeoff.data.dataset",
+    "Recipe": "bakeoff.spec.recipe",
+    "SplitPlan": "bakeoff.spec.split",
+    "UserError": "bakeoff.spec.errors",
+    "audit": "bakeoff.data.audit",
+    "load": "bakeoff.data.dataset",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Imported at first use: `bakeoff --help` must not pay for NumPy and Pillow.
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'bakeoff' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
