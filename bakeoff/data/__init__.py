@@ -1,0 +1,1 @@
+"""Bytes to batches: sources, splits, audit, decoding, packing, batches, augmentation."""

@@ -1,0 +1,273 @@
+"""Picture file → uint8 H×W×3 → the square a network sees. The only place that opens a picture.
+
+Training, evaluation, export and serving all come through here, so they cannot disagree. Nothing
+leaves this module but an array or a `PictureError` that says what is wrong with the file.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from bakeoff.spec.errors import PictureError
+from bakeoff.spec.image import Preprocess
+
+__all__ = ["FORMATS", "VERSION", "Header", "Limits", "decode", "fit", "header"]
+
+VERSION = 1
+"""Raised when the same file would come out as other pixels; packs made before are then remade."""
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+"""Formats that are opened; anything else is refused by its first bytes, whatever its name says."""
+
+Pixels = npt.NDArray[np.uint8]
+
+_FILTERS = {
+    "nearest": Image.Resampling.NEAREST,
+    "box": Image.Resampling.BOX,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+_WHITE = (255, 255, 255)
+
+# A JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, which is several times faster. The filter
+# that follows needs twice the pixels it puts out to hide the difference.
+_SLACK = 2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """What is refused before any pixel is decoded."""
+
+    pixels: int = 80_000_000
+    """Width times height. Above 89 million Pillow itself refuses."""
+
+    side: int = 32_768
+    """Width or height."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Header:
+    """What a file says of itself, before it is decoded."""
+
+    format: str
+    width: int
+    height: int
+    mode: str
+    """Pillow's name of the pixel layout: `RGB`, `L`, `CMYK`, …"""
+
+
+def header(source: Path | bytes, *, name: str = "", limits: Limits | None = None) -> Header:
+    """Format, size (as it will be shown) and pixel layout of a picture within the limits."""
+    name = _name(source, name)
+    limits = limits or Limits()
+    with _strictly(name, limits), _open(source, name, limits) as picture:
+        width, height = picture.size
+        if picture.getexif().get(_ORIENTATION, 1) in _TURNED:
+            width, height = height, width
+        return Header(format=picture.format or "", width=width, height=height, mode=picture.mode)
+
+
+def decode(
+    source: Path | bytes,
+    target: Preprocess | None = None,
+    *,
+    name: str = "",
+    limits: Limits | None = None,
+) -> Pixels:
+    """The first frame of a picture, upright, as uint8 H×W×3.
+
+    With a `target`, the result is fitted to it, and a large JPEG is decoded at a fraction of its
+    size. Without, it comes whole and unchanged. Transparent parts are laid on white.
+    """
+    name = _name(source, name)
+    limits = limits or Limits()
+    with _strictly(name, limits), _open(source, name, limits) as picture:
+        if target is not None:
+            _draft(picture, target)
+        ImageOps.exif_transpose(picture, in_place=True)
+        colours = _colours(picture, name)
+        if target is not None:
+            colours = _fitted(colours, target)
+        return np.asarray(colours)
+
+
+def fit(pixels: Pixels, target: Preprocess) -> Pixels:
+    """`pixels` as the square that `target` asks for. A picture that has it already is unchanged."""
+    return np.asarray(_fitted(Image.fromarray(pixels), target))
+
+
+def _fitted(picture: Image.Image, target: Preprocess) -> Image.Image:
+    side = target.size
+    assert side is not None, "the size is settled before any picture is fitted"
+    width, height = picture.size
+    box = _window(width, height, target)
+    resample = _FILTERS[target.interpolation]
+    if target.fit != "pad":
+        if (width, height) == (side, side) and box == (0, 0, side, side):
+            return picture
+        return picture.resize((side, side), resample, box=box)
+    scale = side / max(width, height)
+    inner = (max(1, round(width * scale)), max(1, round(height * scale)))
+    if inner != picture.size:
+        picture = picture.resize(inner, resample)
+    if inner == (side, side):
+        return picture
+    canvas = Image.new("RGB", (side, side), _fill(target))
+    canvas.paste(picture, ((side - inner[0]) // 2, (side - inner[1]) // 2))
+    return canvas
+
+
+def _window(width: int, height: int, target: Preprocess) -> tuple[float, float, float, float]:
+    """The part of the picture that is kept, as left, top, right, bottom."""
+    if target.fit != "crop":
+        return (0, 0, width, height)
+    side = min(width, height) * target.keep
+    left, top = (width - side) / 2, (height - side) / 2
+    return (left, top, left + side, top + side)
+
+
+def _fill(target: Preprocess) -> tuple[int, int, int]:
+    # The mean becomes zero in the network, so that padding says nothing.
+    red, green, blue = target.mean or (0.5, 0.5, 0.5)
+    return (round(red * 255), round(green * 255), round(blue * 255))
+
+
+def _draft(picture: Image.Image, target: Preprocess) -> None:
+    """Let the JPEG decoder shrink while it decodes, to no less than what `fit` needs."""
+    if picture.format != "JPEG":
+        return
+    assert target.size is not None, "the size is settled before any picture is decoded"
+    width, height = picture.size
+    if target.fit == "pad":
+        have: float = max(width, height)
+    else:
+        have = min(width, height) * (target.keep if target.fit == "crop" else 1)
+    shrink = have / (target.size * _SLACK)
+    if shrink >= 2:
+        # Pillow takes the largest of 2, 4, 8 that leaves at least the size asked for.
+        power = 8 if shrink >= 8 else 4 if shrink >= 4 else 2
+        picture.draft(None, (max(1, width // power), max(1, height // power)))
+
+
+def _open(source: Path | bytes, name: str, limits: Limits) -> Image.Image:
+    picture = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, "r", FORMATS)
+    width, height = picture.size
+    if width * height > limits.pixels or max(width, height) > limits.side:
+        picture.close()
+        rule = (
+            f"is {width}×{height} pixels; at most {limits.pixels / 1e6:g} million pixels and "
+            f"{limits.side} pixels a side are opened"
+        )
+        raise PictureError(name, rule, suggestion="Shrink it first.")
+    if min(width, height) < 1:
+        picture.close()
+        raise PictureError(name, "has no pixels", f"{width}×{height}")
+    return picture
+
+
+def _colours(picture: Image.Image, name: str) -> Image.Image:
+    """`picture` in eight-bit red, green and blue."""
+    mode = picture.mode
+    if mode == "RGB":
+        picture.load()
+        return picture
+    if mode.startswith("I;16") or mode in ("I", "F"):
+        return _deep(picture, name)
+    if "transparency" in picture.info or mode in ("RGBA", "LA", "PA", "RGBa", "La"):
+        layered = picture.convert("RGBA")
+        white = Image.new("RGBA", layered.size, (*_WHITE, 255))
+        return Image.alpha_composite(white, layered).convert("RGB")
+    return picture.convert("RGB")
+
+
+def _deep(picture: Image.Image, name: str) -> Image.Image:
+    """A grey picture of more than eight bits, scaled (Pillow itself would cut the values off)."""
+    values = np.asarray(picture)
+    if picture.mode == "F":
+        if not np.isfinite(values).all() or values.min() < 0 or values.max() > 1:
+            rule = "has floating-point values outside 0 to 1"
+            raise PictureError(name, rule, suggestion="Save it with 8 or 16 bits.")
+        values = values * 65535
+    elif values.min() < 0 or values.max() > 65535:
+        rule = "has values outside the 16 bits that are read"
+        raise PictureError(name, rule, suggestion="Save it with 8 or 16 bits.")
+    grey = (values.astype(np.uint32) >> 8).astype(np.uint8)
+    return Image.fromarray(grey).convert("RGB")
+
+
+_ORIENTATION = 0x0112
+_TURNED = (5, 6, 7, 8)
+
+
+def _name(source: Path | bytes, name: str) -> str:
+    return name or (str(source) if isinstance(source, Path) else "the picture")
+
+
+@contextmanager
+def _strictly(name: str, limits: Limits) -> Iterator[None]:
+    """Warnings are errors, and every error is a `PictureError` about `name`."""
+    try:
+        with _warnings_are_errors():
+            yield
+    except PictureError:
+        raise
+    except MemoryError:
+        raise PictureError(name, "needs more memory than there is") from None
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
+        rule = f"is larger than the {limits.pixels / 1e6:g} million pixels that are opened"
+        raise PictureError(name, rule, suggestion="Shrink it first.") from None
+    except Exception as error:
+        _explain(name, error)
+
+
+def _explain(name: str, error: Exception) -> NoReturn:
+    # Pillow's decoders raise almost anything on damaged files (OSError, SyntaxError, ValueError,
+    # IndexError, struct.error, …): a broken picture is a broken picture.
+    if isinstance(error, FileNotFoundError):
+        raise PictureError(name, "is missing") from None
+    if isinstance(error, IsADirectoryError):
+        raise PictureError(name, "is a folder, not a picture") from None
+    if isinstance(error, PermissionError):
+        raise PictureError(name, "cannot be read: no permission") from None
+    if isinstance(error, UnidentifiedImageError):
+        known = ", ".join("WebP" if kind == "WEBP" else kind for kind in FORMATS)
+        rule = f"is not a picture that can be opened ({known})"
+        raise PictureError(name, rule) from None
+    reason = re.sub(r"\s+", " ", str(error)).strip(" .") or type(error).__name__
+    raise PictureError(name, f"is damaged ({reason})") from None
+
+
+# `warnings.catch_warnings` is not safe among threads: two that overlap may leave the filter in
+# place for good. So the filter goes in with the first thread and out with the last.
+_filter_lock = threading.Lock()
+_filter_users = 0
+_filter = ("error", None, Warning, re.compile(r"PIL\."), 0)
+
+
+@contextmanager
+def _warnings_are_errors() -> Iterator[None]:
+    global _filter_users
+    with _filter_lock:
+        _filter_users += 1
+        if _filter_users == 1:
+            warnings.filters.insert(0, _filter)  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        with _filter_lock:
+            _filter_users -= 1
+            if _filter_users == 0 and _filter in warnings.filters:
+                warnings.filters.remove(_filter)  # type: ignore[attr-defined]
