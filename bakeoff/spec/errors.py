@@ -7,6 +7,7 @@ found, and what to do. Anything else that escapes is ours.
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Iterable
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "MissingExtraError",
     "PictureError",
     "SpecError",
+    "TrainingError",
     "UserError",
     "nearest",
     "one_of",
@@ -63,6 +65,10 @@ class CheckpointError(UserError):
     """A checkpoint cannot be written, or what is there cannot be gone on from."""
 
 
+class TrainingError(UserError):
+    """Training cannot go on, for a reason that lies in the recipe or the data."""
+
+
 class MissingExtraError(UserError):
     """An optional part of Bakeoff is needed and not installed."""
 
@@ -72,7 +78,7 @@ class MissingExtraError(UserError):
         super().__init__(
             feature,
             f"needs the optional part '{extra}', which is not installed",
-            suggestion=f"Install it with: pip install 'bakeoff[{extra}]'",
+            suggestion=f"Install it with: {sys.executable} -m pip install 'bakeoff[{extra}]'",
         )
 
     def __reduce__(self) -> tuple[object, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -241,7 +242,7 @@ def test_a_missing_part_says_how_to_get_it() -> None:
     """The message for an optional part holds the command that installs it."""
     assert str(MissingExtraError("reading Parquet", "parquet")) == (
         "reading Parquet needs the optional part 'parquet', which is not installed. "
-        "Install it with: pip install 'bakeoff[parquet]'"
+        f"Install it with: {sys.executable} -m pip install 'bakeoff[parquet]'"
     )
 
 

@@ -64,5 +64,5 @@ def test_digits_need_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
         find_digits()
     assert str(caught.value) == (
         "digits needs the optional part 'train', which is not installed. "
-        "Install it with: pip install 'bakeoff[train]'"
+        f"Install it with: {sys.executable} -m pip install 'bakeoff[train]'"
     )

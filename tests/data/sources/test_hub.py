@@ -148,5 +148,5 @@ def test_the_hub_needs_an_extra(monkeypatch: pytest.MonkeyPatch, lacking: str) -
         find_on_hub("hf:owner/pets")
     assert str(caught.value) == (
         "hf:owner/pets needs the optional part 'hub', which is not installed. "
-        "Install it with: pip install 'bakeoff[hub]'"
+        f"Install it with: {sys.executable} -m pip install 'bakeoff[hub]'"
     )

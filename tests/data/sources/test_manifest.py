@@ -246,5 +246,5 @@ def test_parquet_needs_an_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         find_manifest(path)
     assert str(caught.value) == (
         f"Parquet file {path} needs the optional part 'parquet', which is not installed. "
-        "Install it with: pip install 'bakeoff[parquet]'"
+        f"Install it with: {sys.executable} -m pip install 'bakeoff[parquet]'"
     )
