@@ -58,8 +58,6 @@ def audit(dataset: Dataset, progress: Progress = silent) -> Audit:
     """Look at a dataset before training on it."""
     # The search is the long part: done here, where someone listens, and kept for `dataset.near`.
     find_near(dataset.scan, progress=progress)
-    # Searched for here, where somebody is told how far it is; `dataset.near` then finds it kept.
-    find_near(dataset.scan, progress=progress)
     progress("auditing", 0, len(dataset))
     facts = measure(dataset)
     found = [finding for check in _CHECKS for finding in check(facts)]
@@ -98,11 +96,13 @@ def _leaks(facts: Facts, found: Duplicates, what: str) -> Iterator[Finding]:
 def _conflicts(facts: Facts) -> Iterator[Finding]:
     for found, what in ((facts.exact, "identical"), (facts.near, "nearly identical")):
         if found.conflicting:
+            # Those with different labels are listed first.
+            first = " and ".join(found.listed[0].names)
             yield Finding(
                 severity="warning",
                 text=f"{_pairs(found.conflicting)} of {what} pictures {_have(found.conflicting)} "
-                "different labels: probably one of the two is wrong. Look at them and correct the "
-                "labels, or take the pictures out.",
+                f"different labels: probably one of the two is wrong; the first: {first}. Look at "
+                "them and correct the labels, or take the pictures out.",
             )
 
 

@@ -32,7 +32,7 @@ def cache_folder() -> Path:
 
 
 @contextmanager
-def writing(what: str, path: Path) -> Iterator[None]:
+def writing(what: str, path: Path, *, suggestion: str | None = None) -> Iterator[None]:
     """Turn the system's refusals while writing `what` at `path` into a `CacheError`."""
     try:
         yield
@@ -48,7 +48,8 @@ def writing(what: str, path: Path) -> Iterator[None]:
         raise CacheError(
             f"{what} in {path}",
             rule,
-            suggestion=f"Free some space there, or set {ENVIRONMENT} to a folder on another disk.",
+            suggestion=suggestion
+            or f"Free some space there, or set {ENVIRONMENT} to a folder on another disk.",
         ) from error
 
 

@@ -75,6 +75,13 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.listing)
 
+    def __repr__(self) -> str:
+        # For a notebook: the fields themselves hold a line for each picture.
+        return (
+            f"Dataset({self.name!r}, {len(self)} pictures, {len(self.classes)} classes, "
+            f"digest {self.digest[:12]})"
+        )
+
     def picture(self, index: int) -> npt.NDArray[np.uint8]:
         """One picture, whole, as uint8 H×W×3."""
         pictures = self.pictures
@@ -158,16 +165,35 @@ def _without_broken(
     )
     share = len(broken) / len(listing)
     if share > limit:
-        few = "; ".join(f"{one.name} {one.reason}" for one in broken[:3])
-        more = f"; and {len(broken) - 3} more" if len(broken) > 3 else ""
+        pictures = "picture" if len(broken) == 1 else "pictures"
         raise DataError(
             listing.name,
-            f"has {len(broken)} broken pictures among {len(listing)} ({share:.1%}), "
-            f"more than the {limit:.0%} that are left out without asking: {few}{more}",
+            f"has {len(broken)} broken {pictures} among {len(listing)} ({share:.1%}), "
+            f"more than the {limit * 100:g}% that are left out without asking: {_few(broken)}",
             suggestion="Mend or remove them, or allow more with --max-broken.",
         )
     whole = np.setdiff1d(np.arange(len(listing)), np.fromiter(seen.reasons, np.int64))
+    _check_some_whole(listing, whole, broken)
     return _take(listing, whole), seen.take(whole), broken
+
+
+def _few(broken: tuple[Broken, ...]) -> str:
+    few = "; ".join(f"{one.name} {one.reason}" for one in broken[:3])
+    return few + (f"; and {len(broken) - 3} more" if len(broken) > 3 else "")
+
+
+def _check_some_whole(
+    listing: Listing, whole: npt.NDArray[np.int64], broken: tuple[Broken, ...]
+) -> None:
+    left = set(np.unique(listing.labels[whole]).tolist())
+    for place, label in enumerate(listing.classes):
+        if place not in left:
+            raise DataError(
+                f"class {label!r} of {listing.name}",
+                "has only broken pictures: "
+                + _few(tuple(one for one in broken if one.label == label)),
+                suggestion="Mend them, or take the class away.",
+            )
 
 
 def _take(listing: Listing, indices: npt.NDArray[np.int64]) -> Listing:

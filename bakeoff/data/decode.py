@@ -35,7 +35,6 @@ Pixels = npt.NDArray[np.uint8]
 
 _FILTERS = {
     "nearest": Image.Resampling.NEAREST,
-    "box": Image.Resampling.BOX,
     "bilinear": Image.Resampling.BILINEAR,
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
@@ -113,21 +112,28 @@ def _fitted(picture: Image.Image, target: Preprocess) -> Image.Image:
     side = target.size
     assert side is not None, "the size is settled before any picture is fitted"
     width, height = picture.size
-    box = _window(width, height, target)
-    resample = _FILTERS[target.interpolation]
     if target.fit != "pad":
+        box = _window(width, height, target)
         if (width, height) == (side, side) and box == (0, 0, side, side):
             return picture
+        resample = _resampling(target, shrinks=min(box[2] - box[0], box[3] - box[1]) >= side)
         return picture.resize((side, side), resample, box=box)
     scale = side / max(width, height)
     inner = (max(1, round(width * scale)), max(1, round(height * scale)))
     if inner != picture.size:
-        picture = picture.resize(inner, resample)
+        picture = picture.resize(inner, _resampling(target, shrinks=scale <= 1))
     if inner == (side, side):
         return picture
     canvas = Image.new("RGB", (side, side), _fill(target))
     canvas.paste(picture, ((side - inner[0]) // 2, (side - inner[1]) // 2))
     return canvas
+
+
+def _resampling(target: Preprocess, *, shrinks: bool) -> Image.Resampling:
+    if target.interpolation == "area":
+        # A mean over less than a pixel is that pixel: enlarged by it, a picture is all blocks.
+        return Image.Resampling.BOX if shrinks else Image.Resampling.BILINEAR
+    return _FILTERS[target.interpolation]
 
 
 def _window(width: int, height: int, target: Preprocess) -> tuple[float, float, float, float]:

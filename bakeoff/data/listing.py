@@ -108,6 +108,7 @@ class Listing:
                 f"classes of {self.name}",
                 "must be two or more, or there is nothing to tell apart",
                 list(self.classes),
+                "Add pictures of another class.",
             )
         empty = [name for name, n in zip(self.classes, self.counts, strict=True) if n == 0]
         if empty:

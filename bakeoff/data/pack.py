@@ -103,13 +103,13 @@ def _fitted(dataset: Dataset, preprocess: Preprocess) -> Iterator[npt.NDArray[np
     pictures = dataset.pictures
     size = preprocess.size
     if isinstance(pictures, FilePictures):
-        places = iter(range(len(pictures)))
+        places = range(len(pictures))
         yield from in_order(lambda place: _decoded(pictures, place, preprocess)[None], places)
     elif pictures.array.shape[1:3] == (size, size) and preprocess.keep == 1:
         for start in range(0, len(pictures), _CHUNK):
             yield pictures.array[start : start + _CHUNK]
     else:
-        yield from in_order(lambda picture: fit(picture, preprocess)[None], iter(pictures.array))
+        yield from in_order(lambda picture: fit(picture, preprocess)[None], pictures.array)
 
 
 def _decoded(pictures: FilePictures, index: int, preprocess: Preprocess) -> npt.NDArray[np.uint8]:

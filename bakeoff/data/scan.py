@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+import stat
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -31,7 +33,7 @@ __all__ = ["THUMB", "Scan", "in_order", "scan", "workers"]
 THUMB = 16
 """Side of a thumbnail, in pixels."""
 
-_SMALL = Preprocess(size=THUMB, fit="stretch", interpolation="box")
+_SMALL = Preprocess(size=THUMB, fit="stretch", interpolation="area")
 _CHUNK = 4096
 
 T = TypeVar("T")
@@ -81,17 +83,26 @@ def workers() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def in_order(work: Callable[[T], R], items: Iterator[T], *, ahead: int = 64) -> Iterator[R]:
+def in_order(
+    work: Callable[[T], R], items: Iterable[T], *, group: int = 8, ahead: int = 8
+) -> Iterator[R]:
     """`work` done on all processors at once, results in the order of `items`.
 
-    Threads, since the decoder lets go of the interpreter; only `ahead` results wait to be taken.
+    Threads, since the decoder lets go of the interpreter. They take `group` items at a time, for
+    handing over costs as much as a small picture, and only `ahead` groups wait to be taken.
     """
+
+    def together(some: list[T]) -> list[R]:
+        return [work(item) for item in some]
+
+    rest = iter(items)
+    groups = iter(lambda: list(islice(rest, group)), [])
     with ThreadPoolExecutor(workers()) as pool:
-        waiting = [pool.submit(work, item) for item in islice(items, ahead)]
+        waiting = deque(pool.submit(together, some) for some in islice(groups, ahead))
         try:
             while waiting:
-                yield waiting.pop(0).result()
-                waiting += [pool.submit(work, item) for item in islice(items, 1)]
+                yield from waiting.popleft().result()
+                waiting.extend(pool.submit(together, some) for some in islice(groups, 1))
         finally:
             for future in waiting:
                 future.cancel()
@@ -136,7 +147,7 @@ def _thumbs(array: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     for start in range(0, count, _CHUNK):
         part = array[start : start + _CHUNK]
         if whole:
-            # The same mean as `fit` takes with a box filter, for all pictures at once.
+            # The same mean as `fit` takes, for all pictures at once.
             cells = part.reshape(len(part), THUMB, down, THUMB, across, channels)
             total = cells.sum(axis=(2, 4), dtype=np.uint32)
             half = down * across // 2
@@ -171,6 +182,10 @@ def _look(item: tuple[str, Path]) -> _Look:
 
 def _read(path: Path, name: str) -> bytes:
     try:
+        # Before it is opened: a pipe would have us wait for somebody to write into it.
+        kind = path.stat().st_mode
+        if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+            raise PictureError(name, "is a pipe or a device, not a file")
         return path.read_bytes()
     except FileNotFoundError:
         raise PictureError(name, "is missing") from None
@@ -208,7 +223,9 @@ def _fingerprint(pictures: FilePictures) -> str:
     for index in range(len(pictures)):
         try:
             status = pictures.path(index).stat()
-            told.update(f"\0{pictures.name(index)}\0{status.st_size} {status.st_mtime_ns}".encode())
+            # Tools may set the time of writing back (`cp -p`, `rsync -t`), but not that of change.
+            times = f"{status.st_mtime_ns} {status.st_ctime_ns}"
+            told.update(f"\0{pictures.name(index)}\0{status.st_size} {times}".encode())
         except OSError:
             told.update(f"\0{pictures.name(index)}\0missing".encode())
     return told.hexdigest()

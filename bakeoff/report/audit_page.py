@@ -37,7 +37,7 @@ BROKEN = 100
 
 PARTS = {"train": "train", "val": "validation", "test": "test", "": "unused"}
 
-_SMALL = Preprocess(size=SIDE, fit="stretch", interpolation="box")
+_SMALL = Preprocess(size=SIDE, fit="stretch", interpolation="area")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -32,8 +32,9 @@ class Preprocess:
     keep: float = 1.0
     """Share of the short side that `crop` keeps, 0 to 1. Backbones are often measured at 0.875."""
 
-    interpolation: Literal["nearest", "box", "bilinear", "bicubic", "lanczos"] = "bilinear"
-    """Resampling filter; always antialiased when shrinking, but for `nearest`."""
+    interpolation: Literal["nearest", "area", "bilinear", "bicubic", "lanczos"] = "area"
+    """Resampling filter; always antialiased when shrinking, but for `nearest`. `area` is the mean
+    of what a pixel covers, and bilinear where the picture is enlarged."""
 
     mean: Channels | None = None
     """Per-channel mean, on the scale 0 to 1. None: the backbone's own, or measured on the training

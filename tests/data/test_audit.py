@@ -126,8 +126,9 @@ def test_identical_pictures_with_two_labels_are_a_warning(folder: Path) -> None:
     save(opened(folder / "train/cat/9.png"), folder / "train/dog/9x.png")
     found = audit(load(folder))
     assert said(found, "warning") == [
-        "1 pair of identical pictures has different labels: probably one of the two is wrong. Look "
-        "at them and correct the labels, or take the pictures out."
+        "1 pair of identical pictures has different labels: probably one of the two is wrong; the "
+        "first: train/cat/9.png and train/dog/9x.png. Look at them and correct the labels, or take "
+        "the pictures out."
     ]
     assert found.facts.exact.listed[0].classes == ("cat", "dog")
     assert found.facts.exact.listed[0].conflicting

@@ -124,8 +124,30 @@ def test_a_class_that_loses_all_its_pictures_is_an_error(tmp_path: Path) -> None
     folder = folder_of_digits(tmp_path / "digits", per_class=50, classes=2)
     (folder / "lonely").mkdir()
     (folder / "lonely" / "bad.png").write_bytes(b"nothing")
-    with pytest.raises(DataError, match="class 'lonely' of digits has no pictures"):
+    with pytest.raises(DataError) as caught:
         load(folder)
+    assert str(caught.value) == (
+        "class 'lonely' of digits has only broken pictures: lonely/bad.png is not a picture that "
+        "can be opened (JPEG, PNG, WebP, GIF, BMP, TIFF). Mend them, or take the class away."
+    )
+
+
+def test_shares_of_broken_pictures_are_not_rounded_away(tmp_path: Path) -> None:
+    """An allowance below one per cent is told as it was given, and one picture is one."""
+    folder = folder_of_digits(tmp_path / "digits", per_class=20, classes=2)
+    (folder / "0" / "bad.png").write_bytes(b"nothing")
+    with pytest.raises(DataError) as caught:
+        load(folder, max_broken=0.005)
+    assert str(caught.value).startswith(
+        "digits has 1 broken picture among 41 (2.4%), more than the 0.5% that are left out"
+    )
+
+
+def test_a_dataset_shows_itself_in_one_line() -> None:
+    """In a notebook, not its pictures one by one."""
+    digits = load("digits")
+    shown = f"Dataset('digits', 1797 pictures, 10 classes, digest {digits.digest[:12]})"
+    assert repr(digits) == shown
 
 
 def test_a_picture_is_given_whole(tmp_path: Path) -> None:

@@ -237,7 +237,7 @@ def test_stretch_keeps_everything_and_no_proportion() -> None:
     """Both halves of a wide picture are still there, each half as wide."""
     pixels = np.zeros((20, 60, 3), np.uint8)
     pixels[:, 30:] = 200
-    fitted = fit(pixels, Preprocess(size=10, fit="stretch", interpolation="box"))
+    fitted = fit(pixels, Preprocess(size=10, fit="stretch", interpolation="area"))
     assert (fitted[:, :5] == 0).all()
     assert (fitted[:, 5:] == 200).all()
 
@@ -318,3 +318,13 @@ def test_a_mutated_file_is_a_picture_or_a_named_error(
     else:
         assert pixels.shape == (8, 8, 3)
         assert pixels.dtype == np.uint8
+
+
+@pytest.mark.parametrize("shape", ["crop", "pad", "stretch"])
+def test_area_is_a_mean_when_shrinking_and_smooth_when_enlarging(shape: str) -> None:
+    """Shrunk by half, a pixel is the mean of four; enlarged, the new pixels lie in between."""
+    target = Preprocess(size=4, fit=shape)  # type: ignore[arg-type]
+    ramp = np.repeat(np.arange(8, dtype=np.uint8)[None, :, None] * 20, 8, axis=0).repeat(3, axis=2)
+    assert fit(ramp, target)[0, :, 0].tolist() == [10, 50, 90, 130]
+    enlarged = fit(ramp, Preprocess(size=32, fit=shape))[16, :, 0].astype(int)  # type: ignore[arg-type]
+    assert len(set(enlarged.tolist())) > 20

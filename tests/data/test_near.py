@@ -18,7 +18,7 @@ from bakeoff.spec.image import Preprocess
 from tests.pictures import encoded, photograph
 
 SIDE = 64
-THUMB = Preprocess(size=16, fit="stretch", interpolation="box")
+THUMB = Preprocess(size=16, fit="stretch", interpolation="area")
 
 Thumbs = npt.NDArray[np.uint8]
 

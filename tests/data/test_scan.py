@@ -37,7 +37,7 @@ def test_a_file_and_an_array_show_the_same(tmp_path: Path) -> None:
 def test_thumbnails_of_arrays_are_those_of_single_pictures(side: int) -> None:
     """Reducing many pictures at once gives what fitting each gives."""
     array = np.stack([np.asarray(photograph(side, side, seed=seed)) for seed in range(3)])
-    small = Preprocess(size=THUMB, fit="stretch", interpolation="box")
+    small = Preprocess(size=THUMB, fit="stretch", interpolation="area")
     single = np.stack([fit(picture, small) for picture in array])
     assert np.abs(scan(ArrayPictures(array=array)).thumbs.astype(int) - single).max() <= 1
 
@@ -88,6 +88,25 @@ def test_a_scan_runs_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert not np.array_equal(scan(files(folder)).digests, first.digests)
 
 
+def test_a_file_rewritten_under_its_old_time_is_looked_at_again(tmp_path: Path) -> None:
+    """Size and time of writing may both stay, as tools that keep times have it."""
+    path = tmp_path / "one.bmp"
+    path.write_bytes(encoded(digit(0), "BMP"))
+    first, before = scan(files(tmp_path)), path.stat()
+    path.write_bytes(encoded(digit(1), "BMP"))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert path.stat().st_size == before.st_size
+    assert not np.array_equal(scan(files(tmp_path)).digests, first.digests)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_a_pipe_is_a_broken_picture(tmp_path: Path) -> None:
+    """Nobody waits for something to be written into it."""
+    os.mkfifo(tmp_path / "pipe.jpg")
+    seen = scan(FilePictures(root=tmp_path, paths=("pipe.jpg",)))
+    assert seen.reasons == {0: "is a pipe or a device, not a file"}
+
+
 def test_progress_is_told_from_none_to_all(tmp_path: Path) -> None:
     """Whoever watches sees the first and the last picture counted."""
     told: list[tuple[str, int, int | None, str]] = []
@@ -103,11 +122,11 @@ def test_progress_is_told_from_none_to_all(tmp_path: Path) -> None:
 
 def test_work_done_side_by_side_comes_out_in_order() -> None:
     """Results are in the order of the items, however long each takes, and errors get through."""
-    assert list(in_order(lambda item: item * item, iter(range(300)), ahead=7)) == [
+    assert list(in_order(lambda item: item * item, range(300), group=3, ahead=7)) == [
         item * item for item in range(300)
     ]
     with pytest.raises(ZeroDivisionError):
-        list(in_order(lambda item: 1 // item, iter([1, 0, 1])))
+        list(in_order(lambda item: 1 // item, [1, 0, 1]))
 
 
 def test_some_of_a_scan_keeps_its_reasons() -> None:

@@ -27,6 +27,7 @@ CLASSES = ("classes", "class_names")
 BATCH = 4096
 """Pictures converted at a time, so that floats of a whole dataset are never held twice."""
 
+_AGAIN = "Write it again with numpy.savez(path, images=…, labels=…), as numbers and texts."
 _DAMAGE = (
     ValueError, EOFError, OSError, RuntimeError, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
@@ -39,6 +40,10 @@ def find_arrays(path: Path) -> Listing:
     try:
         # Opened here, as NumPy leaves a damaged file open.
         with path.open("rb") as file:
+            if file.read(2) not in (b"PK", b"\x93N"):
+                rule = "is cut short, or not a .npz"
+                raise DataError(f"file {path}", rule, suggestion=_AGAIN)
+            file.seek(0)
             members = np.load(file, allow_pickle=False)
             if not isinstance(members, np.lib.npyio.NpzFile):
                 raise DataError(f"file {path}", "must be a .npz with images and labels in it")
@@ -55,8 +60,7 @@ def find_arrays(path: Path) -> Listing:
         rule = f"cannot be read: {error}"
         if "allow_pickle" in str(error):
             rule = "holds Python objects, which could run anything when read"
-        hint = "Write it again with numpy.savez(path, images=…, labels=…), as numbers and texts."
-        raise DataError(f"file {path}", rule, suggestion=hint) from error
+        raise DataError(f"file {path}", rule, suggestion=_AGAIN) from error
 
 
 def _read(members: Mapping[str, npt.NDArray[Any]], path: Path) -> Listing:
@@ -68,7 +72,7 @@ def _read(members: Mapping[str, npt.NDArray[Any]], path: Path) -> Listing:
         label = _labels(members[of_them], f"{of_them!r} in {path}")
         if len(label) != len(array):
             rule = f"must be as many as the {len(array)} pictures"
-            raise DataError(f"{of_them!r} in {path}", rule, len(label))
+            raise DataError(f"{of_them!r} in {path}", rule, len(label), "Write both again.")
         arrays.append(array)
         labels.append(label)
         parts.append(np.full(len(array), part, np.uint8))
@@ -205,11 +209,17 @@ def _classes(
             raise DataError(f"{named!r} in {path}", "must be a list of texts", str(given.dtype))
         classes = tuple(given.tolist())
         if labels.dtype.kind != "U":
+            bad = labels[(labels < 0) | (labels >= len(classes))]
+            if len(bad):
+                rule = f"must be between 0 and {len(classes) - 1}, a place in {named!r}"
+                hint = f"Correct it, or add its class to {named!r}."
+                raise DataError(f"a label in {path}", rule, int(bad[0]), hint)
             return labels.astype(np.int64), classes
         unknown = sorted(set(texts.tolist()) - set(classes))
         if unknown:
             rule = f"must be among {named!r}"
-            raise DataError(f"a label in {path}", rule, unknown[0])
+            hint = f"Correct it, or add its class to {named!r}."
+            raise DataError(f"a label in {path}", rule, unknown[0], hint)
     distinct, inverse = np.unique(texts, return_inverse=True)
     place = np.array([classes.index(name) for name in distinct.tolist()], np.int64)
     return place[inverse.reshape(-1)], classes

@@ -144,7 +144,8 @@ def _read_file(
     bad = labels[(labels < 0) | (labels >= layout.classes)]
     if len(bad):
         rule = f"must be between 0 and {layout.classes - 1}"
-        raise DataError(f"a label in batch file {path}", rule, int(bad[0]))
+        hint = "Unpack the published archive again."
+        raise DataError(f"a label in batch file {path}", rule, int(bad[0]), hint)
     return pixels, labels
 
 

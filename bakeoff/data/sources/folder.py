@@ -110,8 +110,8 @@ class _Tree:
             )
         if self.links:
             notes.append(
-                f"Left out {_count(len(self.links), 'link')} to what is in the folder anyway, "
-                f"such as {min(self.links)}."
+                f"Left out {_count(len(self.links), 'link')}, such as {min(self.links)}: pictures "
+                "count where they lie, not where links show them."
             )
         return tuple(notes)
 
@@ -132,6 +132,11 @@ class _Tree:
                 f"link {link}", f"leads out of {self.root}",
                 str(link.readlink()),
                 "Put the pictures themselves there, or name the folder it leads to.",
+            )  # fmt: skip
+        if not os.path.lexists(target):
+            raise DataError(
+                f"link {link}", f"leads to {target}, where there is nothing",
+                suggestion="Put the picture itself there, or take the link away.",
             )  # fmt: skip
         self.links.append(self._relative(link))
 

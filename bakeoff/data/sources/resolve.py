@@ -91,7 +91,11 @@ def _find_in_file(path: Path, progress: Progress) -> Listing:
     if name.endswith(".npz"):
         return find_arrays(path)
     if is_archive_name(name):
-        return _find_in_folder(unpack(path, progress), _stem(path.name), progress)
+        folder = unpack(path, progress)
+        try:
+            return _find_in_folder(folder, _stem(path.name), progress)
+        except DataError as error:
+            raise _in_archive(error, folder, path) from error
     known = (*ARCHIVE_SUFFIXES[:-1], ".csv", ".parquet", ".npz")
     raise DataError(
         f"file {path}", f"must be one of {', '.join(known)}", path.suffix or "without a suffix",
@@ -124,6 +128,15 @@ def _locate_cifar(folder: Path, progress: Progress) -> tuple[Path, Layout] | Non
 def _stem(name: str) -> str:
     suffix = next(suffix for suffix in _LONGEST_FIRST if name.lower().endswith(suffix))
     return name[: -len(suffix)] or name
+
+
+def _in_archive(error: DataError, folder: Path, archive: Path) -> DataError:
+    """What is wrong is to be mended in the archive, not where it was unpacked to."""
+    field, rule, suggestion = (
+        text.replace(str(folder.resolve()), str(archive)).replace(str(folder), str(archive))
+        for text in (error.field, error.rule, error.suggestion)
+    )
+    return DataError(field, rule, error.value, suggestion)
 
 
 def _unknown(given: str, path: Path) -> DataError:

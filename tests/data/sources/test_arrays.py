@@ -148,10 +148,14 @@ def test_labels_must_be_among_the_named_classes(tmp_path: Path) -> None:
     """A number or a text outside them is refused."""
     path = saved(tmp_path, images=IMAGES, labels=LABELS, classes=["a", "b"])
     assert refused(path) == (
-        "label of picture 2 in photos must be between 0 and 1, as there are 2 classes, but is 2."
+        f"a label in {path} must be between 0 and 1, a place in 'classes', but is 2. Correct it, "
+        "or add its class to 'classes'."
     )
     path = saved(tmp_path, images=IMAGES, labels=["a", "b", "x"] * 2, classes=["a", "b"])
-    assert refused(path) == f"a label in {path} must be among 'classes', but is 'x'."
+    assert refused(path) == (
+        f"a label in {path} must be among 'classes', but is 'x'. Correct it, or add its class to "
+        "'classes'."
+    )
     path = saved(tmp_path, images=IMAGES, labels=LABELS, classes=[1, 2, 3])
     assert f"'classes' in {path} must be a list of texts, but is 'int64'." in refused(path)
 
@@ -198,6 +202,17 @@ def test_objects_are_never_unpickled(tmp_path: Path) -> None:
     assert refused(path) == (
         f"file {path} holds Python objects, which could run anything when read. Write it again "
         "with numpy.savez(path, images=…, labels=…), as numbers and texts."
+    )
+
+
+@pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n", b"images,labels\n"])
+def test_what_is_no_npz_is_not_taken_for_objects(tmp_path: Path, content: bytes) -> None:
+    """NumPy itself would call any other file a pickle."""
+    path = tmp_path / "photos.npz"
+    path.write_bytes(content)
+    assert refused(path) == (
+        f"file {path} is cut short, or not a .npz. Write it again with numpy.savez(path, images=…, "
+        "labels=…), as numbers and texts."
     )
 
 

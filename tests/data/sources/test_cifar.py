@@ -133,7 +133,7 @@ GOOD = {b"data": pixels(0), b"labels": labels(0, 10)}
         (GOOD | {b"data": pixels(0)[:, :-1]}, f"must hold {ROWS} rows of 3072 values"),
         (GOOD | {b"labels": [1, 2]}, f"must be {ROWS}, but is (2,)"),
         (GOOD | {b"labels": [b"1"] * ROWS}, "must be a list of whole numbers"),
-        (GOOD | {b"labels": [10] * ROWS}, "must be between 0 and 9, but is 10"),
+        (GOOD | {b"labels": [10] * ROWS}, "must be between 0 and 9, but is 10. Unpack the"),
         (GOOD | {b"labels": [-1] * ROWS}, "must be between 0 and 9, but is -1"),
     ],
 )

@@ -193,7 +193,8 @@ def test_one_class_is_refused(tmp_path: Path) -> None:
     """There is nothing to tell apart."""
     make(tmp_path, "cat/a.jpg", "cat/old/b.jpg")
     assert refused(tmp_path) == (
-        "classes of photos must be two or more, or there is nothing to tell apart, but is ['cat']."
+        "classes of photos must be two or more, or there is nothing to tell apart, but is ['cat']. "
+        "Add pictures of another class."
     )
 
 
@@ -235,7 +236,18 @@ def test_a_link_within_the_folder_is_left_out(tmp_path: Path) -> None:
     found = find_class_folders(tmp_path, "photos")
     assert paths_of(found) == ["cat/a.jpg", "dog/a.jpg"]
     assert found.notes == (
-        "Left out 3 links to what is in the folder anyway, such as cat/again.jpg.",
+        "Left out 3 links, such as cat/again.jpg: pictures count where they lie, not where links "
+        "show them.",
+    )
+
+
+def test_a_link_to_nothing_is_refused(tmp_path: Path) -> None:
+    """A picture that was meant to be there is never left out in silence."""
+    make(tmp_path, "cat/a.jpg", "dog/a.jpg")
+    (tmp_path / "cat" / "gone.jpg").symlink_to("nowhere.jpg")
+    assert refused(tmp_path) == (
+        f"link {tmp_path / 'cat' / 'gone.jpg'} leads to {tmp_path / 'cat' / 'nowhere.jpg'}, where "
+        "there is nothing. Put the picture itself there, or take the link away."
     )
 
 

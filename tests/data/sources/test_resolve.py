@@ -167,6 +167,16 @@ def test_a_cache_of_two_datasets_is_refused(tmp_path: Path) -> None:
     )
 
 
+def test_what_is_wrong_in_an_archive_is_told_of_the_archive(tmp_path: Path) -> None:
+    """Nobody should go and mend what was unpacked in the cache."""
+    path = tmp_path / "photos.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("cat/a.jpg", "dog/a.jpg", "bird/"):
+            archive.writestr(name, "")
+    text = refused(path)
+    assert text.startswith(f"class folder {path / 'bird'} holds no pictures. Put some in (")
+
+
 def test_tables_and_arrays_are_found_by_suffix(tmp_path: Path) -> None:
     """Manifests, with paths or with the pictures inside, and NumPy's archives."""
     (tmp_path / "a.CSV").write_text("path,label\na.jpg,cat\nb.jpg,dog\n")
