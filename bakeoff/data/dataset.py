@@ -18,7 +18,7 @@ from bakeoff.data.near import VERSION as NEAR_VERSION
 from bakeoff.data.near import NearPairs, near_duplicates
 from bakeoff.data.progress import Progress, silent
 from bakeoff.data.scan import Scan, scan
-from bakeoff.data.sources import find
+from bakeoff.data.sources import find, read_class_names
 from bakeoff.data.splits import Split, cuts_test, joined, split
 from bakeoff.spec import codec
 from bakeoff.spec.errors import DataError
@@ -133,17 +133,18 @@ def load(
     source: str | Path,
     *,
     plan: SplitPlan | None = None,
-    classes: Mapping[str, str] | None = None,
+    classes: Mapping[str, str] | Path | None = None,
     max_broken: float = MAX_BROKEN,
     progress: Progress = silent,
 ) -> Dataset:
     """The dataset that `source` names: a built-in name, a folder, an archive, a manifest, arrays.
 
-    `classes` gives classes other names. Broken pictures are left out and listed; more than the
-    share `max_broken` of them is an error.
+    `classes` gives classes other names, or is a JSON file that does. Broken pictures are left out
+    and listed; more than the share `max_broken` of them is an error.
     """
     plan = plan or SplitPlan()
-    listing = find(source, classes=classes, progress=progress)
+    names = read_class_names(classes) if isinstance(classes, Path) else classes
+    listing = find(source, classes=names, progress=progress)
     seen = scan(listing.pictures, progress=progress)
     listing, seen, broken = _without_broken(listing, seen, max_broken)
     made = _split(listing, seen, plan, progress)

@@ -210,7 +210,9 @@ def _deep(picture: Image.Image, name: str) -> Image.Image:
     elif values.min() < 0 or values.max() > 65535:
         rule = "has values outside the 16 bits that are read"
         raise PictureError(name, rule, suggestion="Save it with 8 or 16 bits.")
-    grey = (values.astype(np.uint32) >> 8).astype(np.uint8)
+    # In 32 bits a file may hold eight: nothing else says how deep it is.
+    shallow = picture.mode == "I" and values.max() <= 255
+    grey = (values.astype(np.uint32) >> (0 if shallow else 8)).astype(np.uint8)
     return Image.fromarray(grey).convert("RGB")
 
 

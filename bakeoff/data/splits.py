@@ -77,7 +77,11 @@ def cuts_test(plan: SplitPlan, official: npt.NDArray[np.uint8] | None) -> bool:
     them before validation is taken from a published training part would cost every first start
     for a part that only chooses.
     """
-    return plan.shares is not None or official is None or not (official == TEST).any()
+    return isinstance(plan.shares, tuple) or not _has_test(official)
+
+
+def _has_test(official: npt.NDArray[np.uint8] | None) -> bool:
+    return official is not None and bool((official == TEST).any())
 
 
 def split(
@@ -93,9 +97,15 @@ def split(
     place = np.full(len(labels), TRAIN, np.int64)
     everyone = np.arange(len(labels), dtype=np.int64)
     val_done = False
-    if plan.shares is None and official is not None:
+    if plan.shares == "official" and not _has_test(official):
+        raise DataError(
+            "--split official",
+            "needs a source that says which pictures are for testing, and this one does not",
+            suggestion="Leave --split out for 80/10/10, or give shares such as 80/20.",
+        )
+    if not isinstance(plan.shares, tuple) and official is not None:
         place[:] = official
-        if not (official == TEST).any():
+        if not _has_test(official):
             _seal(place, labels, together, order)
         val_done = bool((official == VAL).any()) and plan.val is None and plan.folds is None
         if not val_done:
@@ -117,7 +127,8 @@ def split(
     for name, part in made.parts().items():
         if len(part) == 0:
             rule = "would be empty: there are too few pictures, or one group holds them all"
-            raise DataError(f"the {name} part of the split", rule, suggestion="Change the shares.")
+            hint = "Add pictures, or change the shares."
+            raise DataError(f"the {name} part of the split", rule, suggestion=hint)
     return made
 
 
@@ -133,7 +144,7 @@ def _order(digests: npt.NDArray[np.uint8], seed: int) -> npt.NDArray[np.int64]:
 
 def _shares(plan: SplitPlan) -> tuple[float, ...]:
     """How all pictures are divided where no official split is followed."""
-    if plan.shares is not None:
+    if isinstance(plan.shares, tuple):
         return plan.shares
     if plan.val is None and plan.folds is None:
         return DEFAULT_SHARES

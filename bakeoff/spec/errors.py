@@ -11,7 +11,9 @@ import sys
 from collections.abc import Iterable
 
 __all__ = [
+    "ArgumentError",
     "BakeoffError",
+    "BakeoffWarning",
     "CacheError",
     "CheckpointError",
     "DataError",
@@ -47,6 +49,10 @@ class UserError(BakeoffError):
 
 class SpecError(UserError):
     """A declaration breaks a rule."""
+
+
+class ArgumentError(UserError, ValueError):
+    """A call from Python breaks a rule: a `ValueError` too, as other libraries expect one."""
 
 
 class DataError(UserError):
@@ -87,6 +93,10 @@ class MissingExtraError(UserError):
 
 class IncompatibleInstallError(UserError):
     """Two installed libraries do not fit each other."""
+
+
+class BakeoffWarning(UserWarning):
+    """A result that has to be read with care: at chance level, or of random weights."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

@@ -84,12 +84,12 @@ class Recipe:
             if stage.augment is not None
         ]
         for field, augment in crops:
-            if size is not None and augment.crop >= size:
-                rule = f"must be smaller than the pictures ({size} pixels)"
-                raise SpecError(f"{field}.crop", rule, augment.crop)
-            if size is not None and augment.cutout >= size:
-                rule = f"must be smaller than the pictures ({size} pixels)"
-                raise SpecError(f"{field}.cutout", rule, augment.cutout)
+            for name in ("crop", "cutout"):
+                value = getattr(augment, name)
+                if size is not None and value >= size:
+                    rule = f"must be smaller than the pictures ({size} pixels)"
+                    suggestion = f"Enlarge them (--size {4 * value}), or change the recipe."
+                    raise SpecError(f"{field}.{name}", rule, value, suggestion)
 
     def _check_head(self, backbone: Backbone, head: Head | None) -> None:
         if head is None or not backbone.pool:

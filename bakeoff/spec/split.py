@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 from bakeoff.spec.codec import declaration
 from bakeoff.spec.errors import SpecError
@@ -18,9 +19,10 @@ class SplitPlan:
     Parts are stratified by class; groups and duplicates stay on one side.
     """
 
-    shares: tuple[float, ...] | None = None
-    """Shares of all pictures, pooled: train/test, or train/validation/test. None: the official
-    test split where there is one, else 0.8/0.1/0.1."""
+    shares: tuple[float, ...] | Literal["official"] | None = None
+    """Shares of all pictures, pooled: train/test, or train/validation/test. `official`: the test
+    split of the source, and an error where it has none. None: that where there is one, else
+    0.8/0.1/0.1."""
 
     val: float | int | None = None
     """Validation, taken from the training part: a share below 1 or a number of pictures. None:
@@ -39,7 +41,7 @@ class SplitPlan:
     """Changes who goes where."""
 
     def check(self) -> None:
-        if self.shares is not None:
+        if isinstance(self.shares, tuple):
             self._check_shares(self.shares)
         if self.val is not None:
             _check_val(self.val)
@@ -70,7 +72,7 @@ class SplitPlan:
         if not 0 <= self.fold < self.folds:
             rule = f"must be between 0 and {self.folds - 1}"
             raise SpecError("SplitPlan.fold", rule, self.fold)
-        if self.val is not None or (self.shares is not None and len(self.shares) == 3):
+        if self.val is not None or (isinstance(self.shares, tuple) and len(self.shares) == 3):
             raise SpecError(
                 "SplitPlan.folds",
                 "cannot be combined with a validation share",
@@ -79,10 +81,10 @@ class SplitPlan:
             )
 
 
-def parse_shares(text: str, *, field: str = "--split") -> tuple[float, ...] | None:
-    """Shares in a text such as `80/20` or `80/10/10`; `official` means none."""
+def parse_shares(text: str, *, field: str = "--split") -> tuple[float, ...] | Literal["official"]:
+    """Shares in a text such as `80/20` or `80/10/10`; `official` stays what it is."""
     if text.strip().lower() == "official":
-        return None
+        return "official"
     parts = text.split("/")
     try:
         numbers = [float(part) for part in parts]

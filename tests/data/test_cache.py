@@ -73,6 +73,33 @@ def test_a_killed_maker_leaves_nothing_that_is_taken_for_whole(tmp_path: Path) -
     assert list(tmp_path.glob(".*.making")) == []
 
 
+def test_all_of_an_entry_is_on_the_disk_before_it_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every file and folder in it is synced, and a disk that fails to is heard."""
+    path = tmp_path / "cache" / "one"
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda number: synced.append(os.fstat(number).st_ino))
+    with entry(path, "the entry") as made:
+        assert made is not None
+        for name in ("a/1", "a/2", "b/c/3"):
+            (made / name).parent.mkdir(parents=True, exist_ok=True)
+            (made / name).write_text(name)
+    inside = {found.stat().st_ino for found in (path, *path.rglob("*"))}
+    assert len(inside) == 7
+    assert inside <= set(synced)
+
+    def fail(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    other = tmp_path / "cache" / "other"
+    with pytest.raises(CacheError), entry(other, "the entry") as made:
+        assert made is not None
+        (made / "content").write_text("whole")
+    assert not other.exists()
+
+
 def test_two_makers_make_it_once(tmp_path: Path) -> None:
     """Of several that ask at the same time, one makes the entry and the others wait for it."""
     path = tmp_path / "one"

@@ -123,8 +123,10 @@ def test_printers_colours_are_understood() -> None:
 
 
 def test_a_scientific_picture_is_scaled_or_refused() -> None:
-    """Floating-point TIFFs are read on the scale 0 to 1 and refused beyond it."""
+    """Deep grey TIFFs are read at the depth they use, and refused beyond 16 bits."""
     assert decode(encoded(Image.new("F", (4, 4), 0.5), "TIFF"))[0, 0, 0] == 127
+    assert decode(encoded(Image.new("I", (4, 4), 40_000), "TIFF"))[0, 0, 0] == 156
+    assert decode(encoded(Image.new("I", (4, 4), 200), "TIFF"))[0, 0, 0] == 200
     with pytest.raises(PictureError, match="floating-point values outside 0 to 1"):
         decode(encoded(Image.new("F", (4, 4), 7.0), "TIFF"))
     with pytest.raises(PictureError, match="values outside the 16 bits that are read"):

@@ -217,6 +217,18 @@ def test_parts_that_cannot_be_made_are_refused(plan: SplitPlan, message: str) ->
     assert str(caught.value) == message
 
 
+def test_asking_for_the_official_split_needs_one() -> None:
+    """`official` is never answered with a split of ours."""
+    plan = SplitPlan(shares="official")
+    assert np.array_equal(divide(plan, LABELS, official=OFFICIAL).test, np.arange(500, 600))
+    with pytest.raises(DataError) as caught:
+        divide(plan, LABELS)
+    assert str(caught.value) == (
+        "--split official needs a source that says which pictures are for testing, and this one "
+        "does not. Leave --split out for 80/10/10, or give shares such as 80/20."
+    )
+
+
 def test_an_empty_part_is_refused() -> None:
     """If one group holds everything there is no honest split."""
     with pytest.raises(DataError, match=r"the (val|test) part of the split would be empty"):

@@ -27,7 +27,7 @@ def test_a_length_of_time_is_read(text: str, seconds: float) -> None:
         ("80/20", (0.8, 0.2)),
         ("80/10/10", (0.8, 0.1, 0.1)),
         ("0.7/0.3", (0.7, 0.3)),
-        ("official", None),
+        ("official", "official"),
     ],
 )
 def test_a_split_is_read(text: str, shares: tuple[float, ...] | None) -> None:

@@ -164,12 +164,13 @@ def recipe(
         ),
         (
             lambda: recipe(augment=Augment(crop=32)),
-            "Recipe.augment.crop must be smaller than the pictures (32 pixels), but is 32.",
+            "Recipe.augment.crop must be smaller than the pictures (32 pixels), but is 32. "
+            "Enlarge them (--size 128), or change the recipe.",
         ),
         (
             lambda: recipe(stages=(Stage(epochs=1, augment=Augment(cutout=40)),)),
             "Recipe.stages[0].augment.cutout must be smaller than the pictures (32 pixels), "
-            "but is 40.",
+            "but is 40. Enlarge them (--size 160), or change the recipe.",
         ),
         (
             lambda: recipe(

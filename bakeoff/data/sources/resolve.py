@@ -72,11 +72,16 @@ def _find(source: str | Path, progress: Progress) -> Listing:
     if "://" in str(source):
         rule = "must be a name or a path, not an address"
         raise DataError("dataset", rule, str(source), "Download it and name the file.")
+    if source == "":
+        # As from a variable that is not set: it would mean the folder one happens to be in.
+        raise DataError("dataset", "must not be empty", suggestion="Write . for this folder.")
     path = Path(source).expanduser()
     if path.is_dir():
         return _find_in_folder(path, path.resolve().name or "pictures", progress)
     if path.is_file():
         return _find_in_file(path, progress)
+    if path.exists():
+        raise DataError("dataset", "must be a folder or a file, no device or pipe", str(source))
     raise _unknown(str(source), path)
 
 

@@ -215,6 +215,18 @@ def test_a_missing_path_is_answered_with_a_near_one(tmp_path: Path) -> None:
     assert "Names: digits" in refused(tmp_path / "no" / "such" / "folder")
 
 
+def test_nothing_is_not_the_folder_one_is_in() -> None:
+    """An unset variable in a script does not start work on whatever lies around."""
+    assert refused("") == "dataset must not be empty. Write . for this folder."
+
+
+@pytest.mark.skipif(not Path("/dev/null").exists(), reason="there are no such devices here")
+def test_a_device_is_refused() -> None:
+    """It exists, so no other name is suggested."""
+    text = "dataset must be a folder or a file, no device or pipe, but is '/dev/null'."
+    assert refused("/dev/null") == text
+
+
 def test_an_address_is_refused() -> None:
     """We download nothing that a user names by address."""
     assert refused("https://x.org/photos.zip") == (
