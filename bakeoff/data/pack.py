@@ -14,6 +14,8 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Lock
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +23,7 @@ import numpy.typing as npt
 from bakeoff.data.cache import cache_folder, entry
 from bakeoff.data.dataset import Dataset
 from bakeoff.data.decode import VERSION, decode, fit
-from bakeoff.data.listing import FilePictures
+from bakeoff.data.listing import ArrayPictures, FilePictures
 from bakeoff.data.progress import Progress, silent
 from bakeoff.data.scan import in_order
 from bakeoff.spec import codec
@@ -85,9 +87,8 @@ def _make(dataset: Dataset, preprocess: Preprocess, path: Path, progress: Progre
         kind = {"descr": "|u1", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(file, kind)
         done = 0
-        for chunk in _fitted(dataset, preprocess):
-            file.write(np.ascontiguousarray(chunk).data)
-            done += len(chunk)
+        for count in _written(dataset, preprocess, file):
+            done += count
             progress("packing", done, len(dataset))
 
 
@@ -98,18 +99,35 @@ def _refuse_if_full(folder: Path, needed: int) -> None:
         raise OSError(errno.ENOSPC, f"{needed} bytes are needed and {free} are free")
 
 
-def _fitted(dataset: Dataset, preprocess: Preprocess) -> Iterator[npt.NDArray[np.uint8]]:
-    """The fitted pictures in order, some at a time."""
-    pictures = dataset.pictures
-    size = preprocess.size
-    if isinstance(pictures, FilePictures):
-        places = range(len(pictures))
-        yield from in_order(lambda place: _decoded(pictures, place, preprocess)[None], places)
-    elif pictures.array.shape[1:3] == (size, size) and preprocess.keep == 1:
+def _written(dataset: Dataset, preprocess: Preprocess, file: BinaryIO) -> Iterator[int]:
+    """Write the fitted pictures from here on, some at a time; how many each time."""
+    pictures, size = dataset.pictures, preprocess.size
+    assert size is not None
+    if isinstance(pictures, ArrayPictures) and _is_fitted(pictures, preprocess):
         for start in range(0, len(pictures), _CHUNK):
-            yield pictures.array[start : start + _CHUNK]
-    else:
-        yield from in_order(lambda picture: fit(picture, preprocess)[None], pictures.array)
+            chunk = np.ascontiguousarray(pictures.array[start : start + _CHUNK])
+            file.write(chunk.data)
+            yield len(chunk)
+        return
+    first, turn = file.tell(), Lock()
+
+    def put(place: int) -> int:
+        if isinstance(pictures, FilePictures):
+            pixels = _decoded(pictures, place, preprocess)
+        else:
+            pixels = fit(pictures.array[place], preprocess)
+        # Whoever decoded it writes it where it belongs: to hand it over costs more.
+        with turn:
+            file.seek(first + place * pixels.nbytes)
+            file.write(np.ascontiguousarray(pixels).data)
+        return 1
+
+    yield from in_order(put, range(len(pictures)))
+
+
+def _is_fitted(pictures: ArrayPictures, preprocess: Preprocess) -> bool:
+    size = preprocess.size
+    return pictures.array.shape[1:3] == (size, size) and preprocess.keep == 1
 
 
 def _decoded(pictures: FilePictures, index: int, preprocess: Preprocess) -> npt.NDArray[np.uint8]:

@@ -5,22 +5,26 @@ Each family has its own `RECIPES`; a new family is one more line here.
 
 from __future__ import annotations
 
-from bakeoff.recipes import cnn, modern, residual, speed, transfer, vgg
+from bakeoff.recipes import classical, cnn, frozen, modern, residual, speed, transfer, vgg
+from bakeoff.recipes.adapt import adapted
 from bakeoff.recipes.registry import Make, merged, resolve
 from bakeoff.spec.recipe import Recipe
 
-__all__ = ["RECIPES", "get"]
+__all__ = ["FAMILIES", "RECIPES", "adapted", "get"]
 
-FAMILIES = (
-    cnn.RECIPES,
-    vgg.RECIPES,
-    residual.RECIPES,
-    modern.RECIPES,
-    speed.RECIPES,
-    transfer.RECIPES,
-)
+FAMILIES: dict[str, dict[str, Make]] = {
+    "Convolutional networks": cnn.RECIPES,
+    "In VGG's manner": vgg.RECIPES,
+    "Residual networks": residual.RECIPES,
+    "Newer shapes": modern.RECIPES,
+    "The speed record's shape": speed.RECIPES,
+    "On a backbone from ImageNet": transfer.RECIPES,
+    "Classical models": classical.RECIPES,
+    "Frozen features, no network trained": frozen.RECIPES,
+}
+"""The families with their titles, in the order that people read them."""
 
-RECIPES: dict[str, Make] = merged(FAMILIES)
+RECIPES: dict[str, Make] = merged(FAMILIES.values())
 """Every shipped recipe by name."""
 
 

@@ -1,47 +1,59 @@
-"""A recipe in rows, for people to read."""
+"""A recipe in words, for people to read."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
 
 from bakeoff.spec.estimator import Estimator
-from bakeoff.spec.network import Network, Residual, Row
+from bakeoff.spec.image import Augment
+from bakeoff.spec.network import Backbone, Network
 from bakeoff.spec.recipe import Recipe
 
-__all__ = ["Line", "fields_in_words", "layers", "stages"]
+__all__ = ["augmentation", "fields_in_words", "preprocessing", "stages", "validation"]
 
-_SAID_ELSEWHERE = ("body", "epochs")
+_SAID_ELSEWHERE = ("body", "epochs", "shortcut", "train")
 _ALWAYS_SAID = ("batch", "optimiser", "rate", "schedule")
+_UNNAMED = ("activation", "function", "name")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
-class Line:
-    """One row of a table: a number, what stands there, and its fields in words."""
-
-    number: str
-    kind: str
-    fields: str
-
-
-def layers(network: Network | Estimator) -> tuple[Line, ...]:
-    """The layer table; rows inside another are numbered 3.1, 3.2. An estimator is one line."""
-    if isinstance(network, Estimator):
-        return (Line(number="1", kind="Estimator", fields=fields_in_words(network)),)
-    if network.backbone is None:
-        return tuple(_rows(network.rows or ()))
-    backbone = Line(number="1", kind="Backbone", fields=fields_in_words(network.backbone))
-    if network.head is None:
-        return backbone, Line(number="2", kind="Classes", fields="")
-    return backbone, *_rows(network.head.rows, first=2)
+def preprocessing(recipe: Recipe) -> str:
+    """How a picture becomes input, and what a run has still to settle."""
+    declared = recipe.preprocess
+    parts = [fields_in_words(declared)]
+    if declared.size is None:
+        parts.append("size as the pictures are")
+    if declared.mean is None:
+        network = recipe.network
+        backbone = network.inputs if isinstance(network, Estimator) else network.backbone
+        own = isinstance(backbone, Backbone)
+        parts.append(f"mean and std {'as the backbone has' if own else 'of the training pictures'}")
+    return ", ".join(part for part in parts if part)
 
 
-def stages(recipe: Recipe) -> tuple[Line, ...]:
-    """The legs of training, in order."""
-    return tuple(
-        Line(number=str(number), kind=f"{stage.epochs:g} epochs", fields=fields_in_words(stage))
-        for number, stage in enumerate(recipe.stages, 1)
-    )
+def augmentation(augment: Augment) -> str:
+    """The random changes to training pictures."""
+    return fields_in_words(augment) or "none"
+
+
+def stages(recipe: Recipe) -> tuple[str, ...]:
+    """What each stage trains and how, but for how long."""
+    network = recipe.network
+    if isinstance(network, Network) and network.backbone is None:
+        return tuple(fields_in_words(stage) for stage in recipe.stages)
+    return tuple(f"{_trained(stage.train)}, {fields_in_words(stage)}" for stage in recipe.stages)
+
+
+def validation(estimator: Estimator) -> tuple[str, ...]:
+    """What cross-validation does before the fit: the settings it tries, one line each."""
+    pictures = "all" if estimator.sample is None else f"{estimator.sample:,}"
+    how = f"{estimator.folds} folds of {pictures} training pictures"
+    if not estimator.grid:
+        return (how,)
+    settings = (estimator.method, *estimator.grid)
+    names = [field.name for field in dataclasses.fields(estimator.method)]
+    varied = [name for name in names if len({getattr(one, name) for one in settings}) > 1]
+    lines = (", ".join(_named(name, getattr(one, name)) for name in varied) for one in settings)
+    return (f"{how}; the least squared error wins:", *lines)
 
 
 def fields_in_words(declared: object) -> str:
@@ -52,19 +64,28 @@ def fields_in_words(declared: object) -> str:
         value = getattr(declared, field.name)
         wanted = field.name in _ALWAYS_SAID or value != field.default
         if wanted and field.name not in _SAID_ELSEWHERE:
-            said.append(f"{field.name} {_value(value)}")
+            said.append(_named(field.name, value))
     return ", ".join(said)
 
 
-def _rows(rows: Sequence[Row], *, prefix: str = "", first: int = 1) -> Iterator[Line]:
-    for number, row in enumerate(rows, first):
-        place = f"{prefix}{number}"
-        yield Line(number=place, kind=type(row).__name__, fields=fields_in_words(row))
-        if isinstance(row, Residual):
-            yield from _rows(row.body, prefix=f"{place}.")
+def _trained(train: str | int) -> str:
+    if train == "all":
+        return "trains everything"
+    if train == "head":
+        return "trains the head"
+    return f"trains the head and the last {'block' if train == 1 else f'{train} blocks'}"
+
+
+def _named(name: str, value: object) -> str:
+    word = name.replace("_", " ")
+    if isinstance(value, bool):
+        return word if value else f"no {word}"
+    return _value(value) if name in _UNNAMED else f"{word} {_value(value)}"
 
 
 def _value(value: object) -> str:
+    if isinstance(value, Augment):
+        return f"({augmentation(value)})"
     if dataclasses.is_dataclass(value):
         inner = fields_in_words(value)
         return f"{type(value).__name__}({inner})" if inner else type(value).__name__

@@ -142,12 +142,11 @@ def test_a_disk_that_fills_up_leaves_no_pack(dataset: Dataset, cache: Path) -> N
         "from bakeoff.spec.image import Preprocess\n"
         "import errno\n"
         "dataset = load(sys.argv[1])\n"
-        "real = packing._fitted\n"
-        "def filling(*given):\n"
-        "    for place, chunk in enumerate(real(*given)):\n"
-        "        if place == 20: raise OSError(errno.ENOSPC, 'No space left on device')\n"
-        "        yield chunk\n"
-        "packing._fitted = filling\n"
+        "real = packing._decoded\n"
+        "def filling(pictures, place, preprocess):\n"
+        "    if place == 20: raise OSError(errno.ENOSPC, 'No space left on device')\n"
+        "    return real(pictures, place, preprocess)\n"
+        "packing._decoded = filling\n"
         "packing.pack(dataset, Preprocess(size=16))\n"
     )
     root = str(dataset.pictures.root)  # type: ignore[union-attr]
