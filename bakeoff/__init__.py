@@ -10,12 +10,15 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from bakeoff.data.audit import audit
     from bakeoff.data.dataset import Dataset, load
-    from bakeoff.spec.errors import BakeoffError, UserError
+    from bakeoff.runs.estimator import BakeoffClassifier
+    from bakeoff.spec.errors import BakeoffError, BakeoffWarning, UserError
     from bakeoff.spec.recipe import Recipe
     from bakeoff.spec.split import SplitPlan
 
 __all__ = [
+    "BakeoffClassifier",
     "BakeoffError",
+    "BakeoffWarning",
     "Dataset",
     "Recipe",
     "SplitPlan",
@@ -25,7 +28,9 @@ __all__ = [
 ]
 
 _HOMES = {
+    "BakeoffClassifier": "bakeoff.runs.estimator",
     "BakeoffError": "bakeoff.spec.errors",
+    "BakeoffWarning": "bakeoff.spec.errors",
     "Dataset": "bakeoff.data.dataset",
     "Recipe": "bakeoff.spec.recipe",
     "SplitPlan": "bakeoff.spec.split",

@@ -9,12 +9,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bakeoff.data.progress import Progress, silent
-from bakeoff.models import backbones, build
+from bakeoff.models import backbones, build, zero_shot
 from bakeoff.models.backbones import Extractor
 from bakeoff.models.fitted import FittedHead
 from bakeoff.models.weights import RANDOM_NOTE
 from bakeoff.spec.errors import SpecError
-from bakeoff.spec.estimator import Estimator
+from bakeoff.spec.estimator import Estimator, ZeroShot
 from bakeoff.spec.image import Preprocess
 from bakeoff.spec.network import Backbone, Head, Network
 
@@ -69,7 +69,11 @@ class Classifier(nn.Module):
     @property
     def notes(self) -> tuple[str, ...]:
         """What every result of it has to say."""
-        return (RANDOM_NOTE,) if self.random_weights else ()
+        if self.random_weights:
+            return (RANDOM_NOTE,)
+        fitted = self.head.declared if isinstance(self.head, FittedHead) else None
+        words = fitted is not None and isinstance(fitted.method, ZeroShot)
+        return (zero_shot.SEEN_NOTE,) if words else ()
 
     def forward(self, pictures: Tensor) -> Tensor:
         scores: Tensor = self.head(self.features(pictures))
@@ -115,6 +119,8 @@ def settle(
     backbone = _backbone_of(network)
     if backbone is None:
         return network, replace(preprocess, size=preprocess.size or side)
+    if isinstance(network, Estimator) and isinstance(network.method, ZeroShot):
+        zero_shot.ready(network, progress=progress)
     backbone = backbones.settled(backbone, progress=progress)
     assert backbone.size is not None
     size = preprocess.size or min(side, backbone.size)

@@ -22,9 +22,18 @@ from bakeoff.spec.estimator import (
     NearestNeighbours,
     Pixels,
     RandomForest,
+    ZeroShot,
 )
 
-__all__ = ["BoostedTrees", "FittedHead", "LinearScores", "MeanOfTrees", "Neighbours", "Vectors"]
+__all__ = [
+    "BoostedTrees",
+    "Descriptions",
+    "FittedHead",
+    "LinearScores",
+    "MeanOfTrees",
+    "Neighbours",
+    "Vectors",
+]
 
 
 class _Held(nn.Module):
@@ -124,6 +133,18 @@ class Neighbours(_Held):
         return (votes[:, :, None] * chosen).sum(1) / votes.sum(1, keepdim=True)
 
 
+class Descriptions(_Held):
+    """What the classes mean, in the space that CLIP compares pictures and words in."""
+
+    projection: Tensor
+    """The picture tower's last step, features × width."""
+    texts: Tensor
+    """One row per class, as long as CLIP is sure of itself."""
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        return functional.normalize(vectors @ self.projection) @ self.texts.T
+
+
 _KINDS: dict[type[Method], type[_Held]] = {
     LinearRegression: LinearScores,
     LinearProbe: LinearScores,
@@ -131,6 +152,7 @@ _KINDS: dict[type[Method], type[_Held]] = {
     RandomForest: MeanOfTrees,
     GradientBoosting: BoostedTrees,
     NearestNeighbours: Neighbours,
+    ZeroShot: Descriptions,
 }
 
 
@@ -165,8 +187,9 @@ class FittedHead(nn.Module):
         return scores
 
     def shares(self, scores: Tensor) -> Tensor:
-        """Logarithms of what adds up to 1, in the same order; a probe's scores are such already."""
-        if isinstance(self.declared.method, LinearProbe):
+        """Logarithms of what adds up to 1, in the same order; scores that were made for
+        a softmax are such already."""
+        if isinstance(self.declared.method, LinearProbe | ZeroShot):
             return scores
         raised = scores.clamp(min=self.declared.floor)
         return (raised / raised.sum(1, keepdim=True)).log()

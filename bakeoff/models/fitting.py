@@ -25,6 +25,7 @@ from bakeoff.spec.estimator import (
     Method,
     NearestNeighbours,
     RandomForest,
+    ZeroShot,
 )
 
 __all__ = ["Floats", "Labels", "fitted", "one_hot"]
@@ -98,6 +99,8 @@ def _scores(method: Method, vectors: Floats, labels: Labels, classes: int, seed:
             }
         case LinearProbe():
             return _probe(method, torch.from_numpy(vectors), torch.from_numpy(labels), classes)
+        case ZeroShot():
+            raise AssertionError("it is described in words, not fitted to pictures")
 
 
 def _growth(method: DecisionTree | RandomForest | GradientBoosting) -> dict[str, Any]:

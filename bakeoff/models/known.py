@@ -165,6 +165,14 @@ _FACTS = {
         kept=73_058_296,
         last_block=Way(trained=7_079_424, kept=1_808_376),
     ),
+    ("vit_base_patch32_clip_quickgelu_224", 224): _Facts(
+        features=(768, 7, 7),
+        held=87_456_000,
+        flops=8_816_836_608,
+        passing=1_228_800,
+        kept=39_377_300,
+        last_block=Way(trained=7_089_408, kept=3_500_388),
+    ),
     ("vit_small_patch14_dinov2", 112): _Facts(
         features=(384, 8, 8),
         held=21_555_072,

@@ -29,14 +29,16 @@ _WRAPPINGS = ("state_dict", "model", "state_dict_ema", "model_ema", "teacher")
 """Where checkpoints keep their tensors, beside epoch, optimiser and so on."""
 
 
-def pull(entry: Entry, *, ahead: bool = False, progress: Progress = silent) -> Path:
+def pull(
+    entry: Entry, *, file: str = _FILE, ahead: bool = False, progress: Progress = silent
+) -> Path:
     """The published weights as a file on this machine; downloaded if they are not there yet.
 
     Weights that are published as a pickled file alone are fetched and converted only `ahead`, not
     in the middle of training.
     """
     if entry.hub is not None:
-        return _from_hub(entry, entry.hub, progress)
+        return _from_hub(entry, entry.hub, file, progress)
     if entry.url is None:
         raise DataError(
             f"weights of {entry.name}",
@@ -96,11 +98,11 @@ def _tensors(held: Any) -> dict[str, Tensor]:
     return {str(key): value for key, value in held.items() if isinstance(value, Tensor)}
 
 
-def _from_hub(entry: Entry, repository: str, progress: Progress) -> Path:
+def _from_hub(entry: Entry, repository: str, file: str, progress: Progress) -> Path:
     import huggingface_hub
 
     name, _, revision = repository.partition("@")
-    found = huggingface_hub.try_to_load_from_cache(name, _FILE, revision=revision or None)
+    found = huggingface_hub.try_to_load_from_cache(name, file, revision=revision or None)
     if isinstance(found, str):
         return Path(found)
     task = f"downloading {entry.name}"
@@ -110,7 +112,7 @@ def _from_hub(entry: Entry, repository: str, progress: Progress) -> Path:
     progress(task, 0, None, "bytes")
     try:
         return Path(
-            huggingface_hub.hf_hub_download(name, _FILE, revision=revision or None, **options)
+            huggingface_hub.hf_hub_download(name, file, revision=revision or None, **options)
         )
     except Exception as error:  # the client and the network library below it raise their own kinds
         raise _out_of_reach(entry, f"{repository} on the hub", error) from error

@@ -14,6 +14,7 @@ from bakeoff.spec.estimator import (
     LinearProbe,
     LinearRegression,
     Pixels,
+    ZeroShot,
 )
 from bakeoff.spec.network import Backbone, Head, Network
 from bakeoff.spec.recipe import Recipe
@@ -220,6 +221,10 @@ def _of_estimator(
     method = estimator.method
     linear = isinstance(method, LinearRegression | LinearProbe)
     own = Parameters(trained=(seen + 1) * classes) if linear else None
+    flops += 2 * seen * classes if linear else 0
+    if isinstance(method, ZeroShot):
+        own = Parameters(fixed=(seen + classes) * method.width)
+        flops += 2 * own.fixed
     last = Layer(
         number=str(len(layers) + 1),
         declared=method,
@@ -238,7 +243,7 @@ def _of_estimator(
         layers=(*layers, last),
         parameters=whole,
         keras=None if own is None else sum(counted),
-        flops=flops + 2 * seen * classes if linear else None,
+        flops=None if own is None else flops,
         legs=(),
         notes=notes,
     )

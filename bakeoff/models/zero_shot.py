@@ -13,11 +13,11 @@ from types import ModuleType
 from typing import Any
 
 import torch
-from torch import Tensor
 from torch.nn import functional
 
 from bakeoff.data.progress import Progress, silent
 from bakeoff.models import weights
+from bakeoff.models.backbones import features_of
 from bakeoff.models.catalogue import entry
 from bakeoff.models.fitted import FittedHead
 from bakeoff.models.pulling import pull
@@ -45,17 +45,21 @@ _SIMPLE = {"embed_dim", "quick_gelu", "vision_cfg", "text_cfg"}
 def ready(declared: Estimator, *, progress: Progress = silent) -> None:
     """See to it that the words can be had, before anything else takes time. May download."""
     method, backbone = _parts(declared)
-    _configuration(method)
+    _refuse_strangers(_configuration(method), method, backbone)
     _file(backbone, progress)
 
 
 def fit(
-    head: FittedHead, names: Sequence[str], *, seed: int, progress: Progress = silent
+    head: FittedHead,
+    names: Sequence[str],
+    *,
+    seed: int,
+    device: torch.device,
+    progress: Progress = silent,
 ) -> None:
     """Give `head` one row per class, from the names of the classes."""
     assert len(names) == head.classes
     method, backbone = _parts(head.declared)
-    device = head.place.device
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = _both_towers(method, _file(backbone, progress)).to(device)
@@ -69,10 +73,11 @@ def fit(
             rows.append(functional.normalize(meanings.mean(0), dim=0))
             progress("describing classes", done, len(names), "classes")
         texts = torch.stack(rows) * model.logit_scale.exp()
-    projection = model.visual.proj.detach()
-    none = torch.empty(0, device=device)
-    still = {"mean": torch.zeros(len(projection)), "factor": torch.ones(len(projection))}
-    head.take({**still, "directions": none}, {"projection": projection, "texts": texts.clone()})
+    seen = len(model.visual.proj)
+    head.take(
+        {"mean": torch.zeros(seen), "factor": torch.ones(seen), "directions": torch.empty(0)},
+        {"projection": model.visual.proj.detach().clone(), "texts": texts.clone()},
+    )
     head.to(device)
 
 
@@ -103,9 +108,10 @@ def _configuration(method: ZeroShot) -> dict[str, Any]:
         known = _open_clip().list_models()
         rule = "must be a model that open_clip knows"
         raise SpecError("ZeroShot.model", rule, method.model, one_of(method.model, known))
-    towers = {**found["vision_cfg"], **found["text_cfg"]}
-    borrowed = {"timm_model_name", "hf_model_name"} & set(towers)
-    if set(found) - _SIMPLE or borrowed or not isinstance(towers["layers"], int):
+    vision = found["vision_cfg"]
+    borrowed = "timm_model_name" in vision or "hf_model_name" in found["text_cfg"]
+    # A residual network has one number of layers per stage.
+    if set(found) - _SIMPLE or borrowed or not isinstance(vision["layers"], int):
         raise SpecError(
             "ZeroShot.model",
             "must be a plain CLIP whose picture tower is a vision transformer",
@@ -116,6 +122,17 @@ def _configuration(method: ZeroShot) -> dict[str, Any]:
         rule = f"must be {found['embed_dim']} for {method.model}"
         raise SpecError("ZeroShot.width", rule, method.width)
     return found
+
+
+def _refuse_strangers(configuration: dict[str, Any], method: ZeroShot, backbone: Backbone) -> None:
+    """Both towers have to be of one model: their weights were made together."""
+    seen = features_of(replace(backbone, size=backbone.size or entry(backbone.name).size))
+    # timm says by the name which of two activations a tower has.
+    quick = "quickgelu" in backbone.name
+    vision = configuration["vision_cfg"]
+    if seen != (vision["width"],) or quick != configuration.get("quick_gelu", False):
+        rule = f"must be the model whose picture tower is {backbone.name}"
+        raise SpecError("ZeroShot.model", rule, method.model)
 
 
 def _file(backbone: Backbone, progress: Progress) -> WeightsFile | None:
@@ -144,7 +161,3 @@ def _both_towers(method: ZeroShot, file: WeightsFile | None) -> Any:
     if file is not None:
         weights.load(model, file, unused=(), name=method.model)
     return model
-
-
-def matching(features: Tensor, projection: Tensor, method: ZeroShot) -> None:
-    """Refuse."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from bakeoff.spec.estimator import Estimator
+from bakeoff.spec.estimator import Estimator, ZeroShot
 from bakeoff.spec.image import Augment
 from bakeoff.spec.network import Backbone, Network
 from bakeoff.spec.recipe import Recipe
@@ -45,6 +45,8 @@ def stages(recipe: Recipe) -> tuple[str, ...]:
 
 def validation(estimator: Estimator) -> tuple[str, ...]:
     """What cross-validation does before the fit: the settings it tries, one line each."""
+    if isinstance(estimator.method, ZeroShot):
+        return ("none: no training picture is looked at",)
     pictures = "all" if estimator.sample is None else f"{estimator.sample:,}"
     how = f"{estimator.folds} folds of {pictures} training pictures"
     if not estimator.grid:

@@ -1,10 +1,11 @@
-"""No training at all: neighbours and a linear probe on frozen features. A bake-off's first rows."""
+"""No training at all: neighbours, a linear probe and words on frozen features. A bake-off's first
+rows."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from bakeoff.spec.estimator import Estimator, LinearProbe, NearestNeighbours, Pixels
+from bakeoff.spec.estimator import Estimator, LinearProbe, NearestNeighbours, Pixels, ZeroShot
 from bakeoff.spec.network import Backbone
 from bakeoff.spec.recipe import Recipe
 
@@ -15,11 +16,15 @@ __all__ = [
     "nearest_resnet50",
     "probe_dinov2",
     "probe_resnet50",
+    "zero_shot_clip",
 ]
 
 _RESNET50 = Backbone(name="resnet50")
 _DINOV2 = Backbone(name="vit_small_patch14_dinov2", size=112)
 """At 112 pixels it costs a quarter of 224, and small pictures hold no more anyway."""
+
+_CLIP = Backbone(name="vit_base_patch32_clip_quickgelu_224.openai", size=224)
+"""At the side that its picture tower and its word tower were made for each other."""
 
 _PENALTIES = (LinearProbe(penalty=1e-3), LinearProbe(penalty=1e-1))
 
@@ -73,10 +78,20 @@ def probe_dinov2() -> Recipe:
     )
 
 
+def zero_shot_clip() -> Recipe:
+    """CLIP is told the names of the classes, and sees no training picture."""
+    return Recipe(
+        name="zero-shot-clip",
+        note="CLIP, told the classes' names alone; it has seen web data, perhaps these pictures.",
+        network=Estimator(method=ZeroShot(), inputs=_CLIP, standardise=False),
+    )
+
+
 RECIPES: dict[str, Callable[[], Recipe]] = {
     "nearest-pixels": nearest_pixels,
     "nearest-resnet50": nearest_resnet50,
     "nearest-dinov2": nearest_dinov2,
     "probe-resnet50": probe_resnet50,
     "probe-dinov2": probe_dinov2,
+    "zero-shot-clip": zero_shot_clip,
 }

@@ -21,6 +21,7 @@ __all__ = [
     "NearestNeighbours",
     "Pixels",
     "RandomForest",
+    "ZeroShot",
 ]
 
 
@@ -145,6 +146,30 @@ class LinearProbe:
         positive("LinearProbe.steps", self.steps)
 
 
+@declaration
+class ZeroShot:
+    """CLIP: the class whose description points the same way as the picture. Nothing is fitted, no
+    training picture is looked at; the inputs are the picture tower of the same model."""
+
+    model: str = "ViT-B-32-quickgelu"
+    """open_clip's name of the model."""
+
+    prompts: tuple[str, ...] = ("a photo of a {}.", "a small photo of a {}.", "a picture of a {}.")
+    """Descriptions, with {} for the name of the class; the mean of their directions is taken."""
+
+    width: int = 512
+    """Length of the vectors in which pictures and words are compared."""
+
+    def check(self) -> None:
+        positive("ZeroShot.width", self.width)
+        if not self.prompts:
+            raise SpecError("ZeroShot.prompts", "must not be empty")
+        for place, prompt in enumerate(self.prompts):
+            if "{}" not in prompt:
+                rule = "must hold {}, for the name of the class"
+                raise SpecError(f"ZeroShot.prompts[{place}]", rule, prompt)
+
+
 Method = (
     LinearRegression
     | DecisionTree
@@ -152,6 +177,7 @@ Method = (
     | GradientBoosting
     | NearestNeighbours
     | LinearProbe
+    | ZeroShot
 )
 
 
@@ -187,6 +213,8 @@ class Estimator:
     def check(self) -> None:
         if isinstance(self.inputs, Backbone) and not self.inputs.pool:
             raise SpecError("Estimator.inputs", "must be a backbone with pool=True")
+        if isinstance(self.method, ZeroShot):
+            self._check_unfitted()
         if self.components is not None:
             positive("Estimator.components", self.components)
         for place, other in enumerate(self.grid):
@@ -198,6 +226,15 @@ class Estimator:
             at_least("Estimator.sample", self.sample, 2 * self.folds)
         if not 0 < self.floor <= 0.1:
             raise SpecError("Estimator.floor", "must be above 0 and at most 0.1", self.floor)
+
+    def _check_unfitted(self) -> None:
+        """Words have to meet the features as they are, and there is nothing to choose by."""
+        if not isinstance(self.inputs, Backbone):
+            raise SpecError("Estimator.inputs", "must be a backbone, as the method is ZeroShot")
+        for name, needed in (("standardise", False), ("components", None), ("grid", ())):
+            if getattr(self, name) != needed:
+                rule = f"must be {needed}, as the method is ZeroShot"
+                raise SpecError(f"Estimator.{name}", rule, getattr(self, name))
 
 
 def _grown(kind: str, depth: int | None, leaf: int, share: float) -> None:

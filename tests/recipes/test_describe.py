@@ -17,6 +17,7 @@ from bakeoff.spec.estimator import (
     LinearRegression,
     NearestNeighbours,
     Pixels,
+    ZeroShot,
 )
 from bakeoff.spec.image import Augment, Preprocess
 from bakeoff.spec.network import (
@@ -102,6 +103,13 @@ def test_preprocessing_says_what_is_still_open() -> None:
     assert preprocessing(Recipe(name="x", network=TABLE, stages=stage, preprocess=settled)) == (
         "size 64, fit pad, mean (0, 0, 0), std (1, 1, 1)"
     )
+
+
+def test_words_are_not_validated() -> None:
+    """Where no training picture is looked at, there is no cross-validation to tell of."""
+    inputs = Backbone(name="vit_base_patch32_clip_224")
+    words = Estimator(method=ZeroShot(), inputs=inputs, standardise=False)
+    assert validation(words) == ("none: no training picture is looked at",)
 
 
 def test_augmentation() -> None:

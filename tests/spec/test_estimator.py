@@ -17,6 +17,7 @@ from bakeoff.spec.estimator import (
     NearestNeighbours,
     Pixels,
     RandomForest,
+    ZeroShot,
 )
 from bakeoff.spec.image import Augment
 from bakeoff.spec.network import Backbone
@@ -65,6 +66,20 @@ LINEAR = Estimator(method=LinearRegression())
         (
             lambda: Estimator(method=LinearProbe(), inputs=Backbone(name="resnet18", pool=False)),
             "Estimator.inputs must be a backbone with pool=True.",
+        ),
+        (lambda: ZeroShot(width=0), "ZeroShot.width must be greater than 0, but is 0."),
+        (lambda: ZeroShot(prompts=()), "ZeroShot.prompts must not be empty."),
+        (
+            lambda: ZeroShot(prompts=("a {}", "a cat")),
+            "ZeroShot.prompts[1] must hold {}, for the name of the class, but is 'a cat'.",
+        ),
+        (
+            lambda: Estimator(method=ZeroShot(), standardise=False),
+            "Estimator.inputs must be a backbone, as the method is ZeroShot.",
+        ),
+        (
+            lambda: Estimator(method=ZeroShot(), inputs=Backbone(name="x")),
+            "Estimator.standardise must be False, as the method is ZeroShot, but is True.",
         ),
         (
             lambda: Estimator(method=LinearRegression(), grid=(DecisionTree(),)),

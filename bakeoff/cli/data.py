@@ -1,0 +1,167 @@
+"""`bakeoff data`: look before training."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bakeoff.cli.inputs import share, split_plan
+from bakeoff.cli.options import (
+    CompletionItem,
+    Debug,
+    Json,
+    Quiet,
+    Source,
+    complete_path,
+    paths,
+    whole_number,
+)
+from bakeoff.spec.errors import UserError
+
+if TYPE_CHECKING:
+    from bakeoff.data.audit import Audit
+    from bakeoff.data.dataset import Dataset
+
+__all__ = ["data"]
+
+
+def complete_names(incomplete: str) -> list[CompletionItem]:
+    """JSON files."""
+    return paths(incomplete, (".json",))
+
+
+Split = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SHARES",
+        help="80/20 or 80/10/10 of all pictures, or official. Default: the official split where "
+        "there is one, else 80/10/10.",
+        show_default=False,
+    ),
+]
+Val = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PART",
+        help="Validation, out of training: 10% or 5000. Default: the official one, else 10%.",
+        show_default=False,
+    ),
+]
+Folds = Annotated[
+    int | None,
+    typer.Option(
+        parser=whole_number,
+        metavar="K",
+        help="Divide training into this many folds; one is validation.",
+    ),
+]
+Fold = Annotated[
+    int, typer.Option(parser=whole_number, metavar="I", help="Which fold is validation, from 0.")
+]
+Subset = Annotated[
+    int | None,
+    typer.Option(
+        parser=whole_number,
+        metavar="N",
+        help="Keep only this many training pictures; test is untouched.",
+    ),
+]
+Seed = Annotated[
+    int, typer.Option(parser=whole_number, metavar="S", help="Changes who goes where.")
+]
+Classes = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="NAMES.JSON",
+        help='Other names for the classes: {"cane": "dog", …}.',
+        autocompletion=complete_names,
+    ),
+]
+MaxBroken = Annotated[
+    str,
+    typer.Option(metavar="SHARE", help="Share of broken pictures to leave out without stopping."),
+]
+Html = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Also write a page with sample pictures, complete in one file.",
+        autocompletion=complete_path,
+    ),
+]
+
+
+def data(
+    source: Source,
+    split: Split = None,
+    val: Val = None,
+    folds: Folds = None,
+    fold: Fold = 0,
+    subset: Subset = None,
+    seed: Seed = 0,
+    classes: Classes = None,
+    max_broken: MaxBroken = "5%",
+    html: Html = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Look at a dataset before training: counts, sizes, broken pictures, duplicates."""
+    from bakeoff.cli.session import session
+
+    with session(as_json=as_json, quiet=quiet, debug=debug) as say:
+        plan = split_plan(split=split, val=val, subset=subset, folds=folds, fold=fold, seed=seed)
+        limit = share(max_broken, field="--max-broken")
+        if html is not None:
+            _refuse_unwritable(html)
+
+        from bakeoff.cli.summary import show
+        from bakeoff.data.audit import audit
+        from bakeoff.data.dataset import load
+
+        with say.working() as progress:
+            dataset = load(source, plan=plan, classes=classes, max_broken=limit, progress=progress)
+            found = audit(dataset, progress=progress)
+            if html is not None:
+                _write_page(html, dataset, found)
+        if as_json:
+            say.document(found.to_json())
+        else:
+            show(found, say.console)
+        if html is not None:
+            say.aside(f"Page written to {html}")
+
+
+def _refuse_unwritable(path: Path) -> None:
+    # Before the work rather than after it.
+    if path.is_dir():
+        raise UserError(f"--html {path}", "must be a file, not a folder")
+    if not path.absolute().parent.is_dir():
+        raise UserError(f"--html {path}", "must lie in a folder that exists")
+
+
+def _write_page(path: Path, dataset: Dataset, found: Audit) -> None:
+    from bakeoff.report.audit_page import audit_page
+
+    page = audit_page(dataset, found)
+    try:
+        if path.exists() and not path.is_file():
+            # A device or a pipe, such as /dev/stdout.
+            path.write_text(page, encoding="utf-8")
+        else:
+            _replace(path.resolve(), page)
+    except OSError as error:
+        raise UserError(f"--html {path}", f"cannot be written: {error.strerror}") from error
+
+
+def _replace(path: Path, page: str) -> None:
+    # The page of an earlier look stays until the new one is whole.
+    made = path.with_name(f".{path.name}.{os.getpid()}.making")
+    try:
+        made.write_text(page, encoding="utf-8")
+        made.replace(path)
+    finally:
+        made.unlink(missing_ok=True)

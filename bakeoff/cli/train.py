@@ -1,0 +1,210 @@
+"""`bakeoff train`: one recipe on one dataset with one seed."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bakeoff.cli.data import Classes, MaxBroken, Split, Subset, Val
+from bakeoff.cli.inputs import share, split_plan
+from bakeoff.cli.options import Debug, Json, Quiet, Source, complete_path, whole_number
+from bakeoff.cli.recipes import complete_recipe
+from bakeoff.spec.errors import SpecError
+from bakeoff.spec.training import Budget, parse_budget
+
+if TYPE_CHECKING:
+    from bakeoff.cli.session import Session
+    from bakeoff.data.dataset import Dataset
+    from bakeoff.runs.execute import Outcome
+    from bakeoff.spec.recipe import Recipe
+
+__all__ = ["train"]
+
+RecipeName = Annotated[
+    str,
+    typer.Argument(
+        metavar="RECIPE",
+        help="A name from `bakeoff recipes`, or my.py:function.",
+        autocompletion=complete_recipe,
+        show_default=False,
+    ),
+]
+Seed = Annotated[
+    int, typer.Option(parser=whole_number, metavar="S", help="Changes weights, order and draws.")
+]
+SplitSeed = Annotated[
+    int, typer.Option(parser=whole_number, metavar="S", help="Changes who goes into which part.")
+]
+Epochs = Annotated[
+    float | None,
+    typer.Option(metavar="N", help="Passes over the training pictures, all stages together."),
+]
+BudgetText = Annotated[
+    str | None,
+    typer.Option("--budget", metavar="TIME", help="Time for everything together, such as 10m."),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="The run's directory. Default: a new one under runs/.",
+        autocompletion=complete_path,
+    ),
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")]
+Size = Annotated[
+    int | None,
+    typer.Option(
+        parser=whole_number,
+        metavar="PIXELS",
+        help="Side that pictures are brought to. Default: the recipe's, or the pictures' own.",
+    ),
+]
+Weights = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Weights of the backbone: a safetensors file, pretrained or random.",
+        autocompletion=complete_path,
+    ),
+]
+DeviceName = Annotated[
+    str | None, typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:N or mps.")
+]
+
+
+def train(
+    source: Source,
+    recipe: RecipeName,
+    split: Split = None,
+    val: Val = None,
+    subset: Subset = None,
+    split_seed: SplitSeed = 0,
+    classes: Classes = None,
+    max_broken: MaxBroken = "5%",
+    size: Size = None,
+    weights: Weights = None,
+    seed: Seed = 0,
+    epochs: Epochs = None,
+    budget: BudgetText = None,
+    out: Out = None,
+    resume: Resume = False,
+    device: DeviceName = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Train one recipe on one dataset. The test part stays sealed."""
+    from bakeoff.cli.session import session
+
+    with session(as_json=as_json, quiet=quiet, debug=debug) as say:
+        plan = split_plan(split=split, val=val, subset=subset, folds=None, fold=0, seed=split_seed)
+        limit = share(max_broken, field="--max-broken")
+        wanted = _budget(epochs, budget)
+        folder = _folder(out, recipe, resume)
+
+        from bakeoff.data.dataset import load
+        from bakeoff.recipes import adapted, get
+        from bakeoff.training.device import choose
+        from bakeoff.training.team import from_environment
+
+        declared = adapted(get(recipe), size=size, weights=weights)
+        team = from_environment()
+        if not team.leads:
+            say = say.silenced()
+        chosen = choose(device, local_rank=team.local_rank, local_world=team.local_world)
+        with say.working() as progress:
+            dataset = load(source, plan=plan, classes=classes, max_broken=limit, progress=progress)
+        for reason in chosen.reasons:
+            say.aside(reason)
+        outcome = _run(
+            say,
+            declared,
+            dataset,
+            folder,
+            seed=seed,
+            budget=wanted,
+            device=chosen,
+            resume=resume,
+        )
+        if team.leads:
+            _show(outcome, say)
+
+
+def _run(say: Session, recipe: Recipe, dataset: Dataset, folder: Path, **how: Any) -> Outcome:
+    """Train with somebody watching; a run that is stopped says how to go on."""
+    from bakeoff.cli.live import watching
+    from bakeoff.runs.execute import execute
+    from bakeoff.runs.stop import stopping
+    from bakeoff.training.clock import process_age
+
+    silent = say.quiet or say.as_json
+    with stopping() as stop, watching(recipe.stages, quiet=silent) as listen:
+        outcome = execute(
+            recipe,
+            dataset,
+            folder,
+            listen=listen,
+            progress=listen.working,
+            stop=stop,
+            spent=process_age() or 0.0,
+            **how,
+        )
+    if not outcome.finished:
+        if say.as_json:
+            say.document({"run": str(folder), "finished": False})
+        say.aside(
+            f"Stopped, with a checkpoint in {folder}. Go on with the same command and "
+            f"--out {folder} --resume."
+        )
+        raise typer.Exit(130)
+    return outcome
+
+
+def _budget(epochs: float | None, text: str | None) -> Budget | None:
+    if epochs is not None and text is not None:
+        raise SpecError("--epochs and --budget", "exclude each other", suggestion="Give one.")
+    if epochs is not None:
+        if not 0 < epochs < float("inf"):
+            raise SpecError("--epochs", "must be a number greater than 0", epochs)
+        return Budget(epochs=epochs)
+    return None if text is None else parse_budget(text)
+
+
+def _folder(out: Path | None, recipe: str, resume: bool) -> Path:
+    if out is not None:
+        return out
+    if resume:
+        raise SpecError("--resume", "needs --out, the directory of the run to go on with")
+    name = Path(recipe.rpartition(":")[0] or recipe).stem
+    return Path("runs") / f"{time.strftime('%Y-%m-%d-%H%M%S')}-{name}"
+
+
+def _show(outcome: Outcome, say: Session) -> None:
+    result = outcome.run.result()
+    if say.as_json:
+        say.document({"run": str(outcome.run.path), **result})
+        return
+    for warning in outcome.warnings:
+        say.console.print(f"! {warning}", soft_wrap=True)
+    say.console.print(
+        f"Validation: accuracy {result['accuracy']:.4f}, loss {result['loss']:.4f}, macro F1 "
+        f"{result['f1']:.4f} on {result['pictures']:,} pictures, one seed. The test "
+        "part is sealed.",
+        soft_wrap=True,
+    )
+    if "trials" in result:
+        best = result["trials"][0]
+        mean = best["mean"]
+        say.console.print(
+            f"Cross-validation on the training part, {len(best['folds'])} folds: MSE "
+            f"{mean['mse']:.4f}, MAE {mean['mae']:.4f}, R² {mean['r2']:.4f}, accuracy "
+            f"{mean['accuracy']:.4f}.",
+            soft_wrap=True,
+        )
+    say.console.print(result["clock"], soft_wrap=True)
+    exact = "exact" if result["exact"] else "not exact"
+    say.console.print(f"Run: {outcome.run.path} ({exact})", soft_wrap=True)

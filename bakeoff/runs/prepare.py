@@ -1,0 +1,96 @@
+"""From a recipe and a dataset to what the engine wants: nothing left open, everything packed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from bakeoff.data.dataset import Dataset
+from bakeoff.data.pack import pack
+from bakeoff.data.progress import Progress
+from bakeoff.models.classifier import settle
+from bakeoff.spec.image import Channels, Preprocess
+from bakeoff.spec.recipe import Recipe
+from bakeoff.spec.training import Budget, Stage
+from bakeoff.training.material import Material
+
+__all__ = ["initial_pictures", "prepared", "scaled", "settled", "statistics"]
+
+_FOR_STATISTICS = 5000 * 32 * 32
+"""Pixels that layers which start from the data see."""
+
+_CHUNK = 1000
+
+
+def settled(recipe: Recipe, dataset: Dataset, *, progress: Progress) -> Recipe:
+    """`recipe` with size, mean and deviation filled in from the pictures and the backbone."""
+    sides = np.minimum(dataset.scan.heights, dataset.scan.widths)[dataset.split.train]
+    network, preprocess = settle(
+        recipe.network, recipe.preprocess, side=int(np.median(sides)), progress=progress
+    )
+    if preprocess.mean is None:
+        preprocess = _with_statistics(preprocess, dataset, progress)
+    return replace(recipe, network=network, preprocess=preprocess)
+
+
+def prepared(recipe: Recipe, dataset: Dataset, *, progress: Progress) -> Material:
+    """The packed pictures with the two parts that training may see."""
+    packed = pack(dataset, recipe.preprocess, progress=progress)
+    return Material(
+        pictures=packed.pictures,
+        labels=dataset.labels,
+        train=dataset.split.train,
+        val=dataset.split.val,
+        classes=len(dataset.classes),
+        digest=packed.digest,
+    )
+
+
+def initial_pictures(material: Material) -> torch.Tensor:
+    """Some training pictures, for layers that start from the data."""
+    height, width = material.pictures.shape[1:3]
+    count = max(1, _FOR_STATISTICS // (height * width))
+    return torch.from_numpy(material.pictures[material.train[:count]])
+
+
+def scaled(stages: tuple[Stage, ...], budget: Budget | None) -> tuple[Stage, ...]:
+    """Stages whose epochs add up to the budget's, in proportion."""
+    if budget is None or budget.epochs is None or not stages:
+        return stages
+    share = budget.epochs / sum(stage.epochs for stage in stages)
+    return tuple(replace(stage, epochs=stage.epochs * share) for stage in stages)
+
+
+def _with_statistics(preprocess: Preprocess, dataset: Dataset, progress: Progress) -> Preprocess:
+    packed = pack(dataset, preprocess, progress=progress)
+    mean, std = statistics(packed.pictures, dataset.split.train)
+    return replace(preprocess, mean=mean, std=std)
+
+
+def statistics(
+    pictures: npt.NDArray[np.uint8], train: npt.NDArray[np.int64]
+) -> tuple[Channels, Channels]:
+    """Mean and deviation of each channel over the training part, on the scale 0 to 1.
+
+    Summed in whole numbers: the same on any machine.
+    """
+    total, squares = np.zeros(3, np.int64), np.zeros(3, np.int64)
+    for start in range(0, len(train), _CHUNK):
+        values = pictures[train[start : start + _CHUNK]].reshape(-1, 3)
+        for channel in range(3):
+            counts = np.bincount(values[:, channel], minlength=256)
+            total[channel] += int(counts @ np.arange(256))
+            squares[channel] += int(counts @ np.arange(256) ** 2)
+    count = len(train) * pictures.shape[1] * pictures.shape[2]
+    mean = total / count
+    # Pictures of one flat colour have no deviation to divide by.
+    std = np.maximum(np.sqrt(np.maximum(squares / count - mean**2, 0)), 1)
+    return _triple(mean), _triple(std)
+
+
+def _triple(values: npt.NDArray[np.float64]) -> Channels:
+    red, green, blue = (round(float(value) / 255, 6) for value in values)
+    return (red, green, blue)

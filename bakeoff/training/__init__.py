@@ -1,0 +1,1 @@
+"""The engine and the parts it is put together from."""

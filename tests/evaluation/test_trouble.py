@@ -1,0 +1,76 @@
+"""Signs that a training did not work."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bakeoff.evaluation.metrics import Metrics, measure
+from bakeoff.evaluation.trouble import is_chance, signs_of_trouble
+
+
+def metrics(predicted: list[int], labels: list[int]) -> Metrics:
+    """Of sure predictions."""
+    classes = max(labels) + 1
+    shares = np.eye(classes, dtype=np.float32)[predicted]
+    return measure(shares, np.array(labels), tuple(f"c{place}" for place in range(classes)))
+
+
+BALANCED = [place % 4 for place in range(200)]
+
+
+def test_good_training_is_no_trouble() -> None:
+    """Where all is well nothing is said."""
+    assert signs_of_trouble(metrics(BALANCED, BALANCED), [1.4, 0.8, 0.3]) == ()
+
+
+@pytest.mark.parametrize("accuracy", [0.1, 0.25, 0.3])
+def test_chance_level_is_broken(accuracy: float) -> None:
+    """A model that is no better than naming one class has learned nothing, and is called so first
+    of all."""
+    right = round(accuracy * 200)
+    predicted = [c if place < right else (c + 1) % 4 for place, c in enumerate(BALANCED)]
+    first = signs_of_trouble(metrics(predicted, BALANCED))[0]
+    assert first == (
+        f"BROKEN: accuracy {right / 200:.4f} on 200 pictures is no better than always naming the "
+        "largest class (0.2500). The model learned nothing. Likely causes: a rate far too high or "
+        "too low, labels that do not belong to the pictures, pictures that are not scaled, or "
+        "dead units after a bad start. Try a tenth of the rate, and look at the data with "
+        "`bakeoff data`."
+    )
+
+
+def test_chance_depends_on_how_many_pictures_there_are() -> None:
+    """A third above chance is little on 40 pictures and much on 4,000; the largest class counts."""
+    predicted = [c if place % 3 == 0 else (c + 1) % 4 for place, c in enumerate(BALANCED * 20)]
+    assert is_chance(metrics(predicted[:40], BALANCED[:40]))
+    assert not is_chance(metrics(predicted, BALANCED * 20))
+    uneven = [0] * 90 + [1] * 10
+    assert is_chance(metrics([0] * 100, uneven))
+    assert not is_chance(metrics(uneven, uneven))
+
+
+def test_classes_that_are_never_predicted() -> None:
+    """They are named, the first five of them."""
+    predicted = [min(place, 1) for place in BALANCED]
+    found = signs_of_trouble(metrics(predicted, BALANCED))
+    assert found == (
+        "2 of 4 classes are never predicted: c2, c3. Likely causes: too few pictures of them, or "
+        "classes of very unequal size.",
+    )
+    many = [place % 20 for place in range(400)]
+    (text,) = signs_of_trouble(metrics([label % 10 for label in many], many))
+    assert text.startswith("10 of 20 classes are never predicted: c10, c11, c12, c13, c14, …. ")
+
+
+def test_a_loss_that_never_moved() -> None:
+    """Said after three looks, in either direction; a rising one never moved down."""
+    good = metrics(BALANCED, BALANCED)
+    for losses in ([1.386, 1.386, 1.385], [1.386, 1.39, 1.5]):
+        assert signs_of_trouble(good, losses) == (
+            f"The training loss never moved: it began at 1.386 and was never below "
+            f"{min(losses):.3f}. Likely causes: a rate far too low, or nothing that is trainable.",
+        )
+    assert signs_of_trouble(good, [1.386, 1.386]) == ()
+    assert signs_of_trouble(good, [1.386, 1.386, 1.0]) == ()
+    assert signs_of_trouble(good, []) == ()

@@ -1,0 +1,201 @@
+"""Processes that work together: two real ones over gloo, and one alone by the same calls."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from bakeoff.spec.errors import SpecError
+from bakeoff.spec.training import SGD
+from bakeoff.training.loss import cross_entropy
+from bakeoff.training.optimisers import updater
+from bakeoff.training.team import Team, from_environment, joined
+
+CPU = torch.device("cpu")
+
+
+def together(tmp_path: Path, code: str, world: int = 2) -> list[str]:
+    """What each of `world` processes that run `code` in one team prints."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import warnings; warnings.simplefilter('error')\n"
+        "from datetime import timedelta\n"
+        "import hashlib, torch; from torch import nn; torch.set_num_threads(1)\n"
+        "from bakeoff.training.team import from_environment, joined\n"
+        "patience = timedelta(minutes=2)\n"
+        "with joined(from_environment(), torch.device('cpu'), patience=patience) as t:\n"
+        + "".join(f"    {line}\n" for line in code.strip().splitlines())
+    )
+    processes = [
+        subprocess.Popen(
+            [sys.executable, script],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *sys.path]),
+                "RANK": str(rank),
+                "WORLD_SIZE": str(world),
+                "LOCAL_RANK": str(rank),
+                "LOCAL_WORLD_SIZE": str(world),
+                "MASTER_ADDR": "127.0.0.1",
+                "MASTER_PORT": str(port),
+            },
+        )
+        for rank in range(world)
+    ]
+    said = [process.communicate(timeout=120)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0] * world, said
+    return [text.strip() for text in said]
+
+
+CALLS = """
+x = torch.arange(3.0) + 10 * t.rank
+t.share([x]); print(x.tolist())
+print(t.sum(torch.tensor([1.0, t.rank])).tolist())
+held = [torch.full((2, 2), 4.0 * t.rank), torch.tensor(t.rank), torch.tensor(2.0).double()]
+t.average(held); print([h.tolist() for h in held])
+print(t.tell({"steps": [t.rank, None], "text": "ä"}))
+print(t.tell(None))
+print([p.tolist() for p in t.gather(torch.arange(t.rank * 2 + 1))])
+print([list(p.shape) for p in t.gather(torch.ones(2 * t.rank, 3, dtype=torch.bool))])
+print(t.any(t.rank == 1), t.any(False), t.leads)
+import bakeoff.training.team as team
+team._BUCKET = 64
+parameters = [nn.Parameter(torch.zeros(n)) for n in (3, 40, 1, 7)]
+parameters.append(nn.Parameter(torch.zeros(5, dtype=torch.float64)))
+parameters.append(nn.Parameter(torch.zeros(5), requires_grad=False))
+for i, p in enumerate(parameters[:5]):
+    p.grad = torch.arange(p.numel(), dtype=p.dtype) + 100 * i + t.rank
+t.sum_gradients(parameters)
+for i, p in enumerate(parameters[:5]):
+    assert torch.equal(p.grad, 2 * (torch.arange(p.numel(), dtype=p.dtype) + 100 * i) + 1), i
+assert parameters[5].grad is None
+t.wait()
+"""
+
+
+def test_two_processes_talk(tmp_path: Path) -> None:
+    """Each call does what it says in both: of different lengths, types and values, and with more
+    than one bucket of gradients."""
+    lines = [
+        "[0.0, 1.0, 2.0]",
+        "[2.0, 1.0]",
+        "[[[2.0, 2.0], [2.0, 2.0]], {rank}, 2.0]",
+        "{{'steps': [0, None], 'text': 'ä'}}",
+        "None",
+        "[[0], [0, 1, 2]]",
+        "[[0, 3], [2, 3]]",
+        "True False {leads}",
+    ]
+    said = together(tmp_path, CALLS)
+    for rank, text in enumerate(said):
+        assert text.splitlines() == [line.format(rank=rank, leads=rank == 0) for line in lines]
+
+
+TRAINING = """
+from tests.training.test_team import train
+for _ in range(2):
+    weights = train(t, cut=4)
+    print(hashlib.sha256(weights.numpy().tobytes()).hexdigest(), *weights[:5].tolist())
+"""
+
+
+def train(team: Team, cut: int) -> Tensor:
+    """Four steps, the first `cut` pictures of each in the first process; the weights."""
+    torch.manual_seed(team.rank)
+    net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 36, 4))
+    team.share(net.parameters())
+    updates = updater(net, SGD())
+    chance = torch.Generator().manual_seed(0)
+    for total in (7, 7, 7, 3):
+        images = torch.randn(total, 3, 8, 8, generator=chance)
+        targets = torch.randint(0, 4, (total,), generator=chance)
+        mine = slice(0, cut) if team.rank == 0 else slice(cut, None)
+        updates.clear()
+        # The last step is too small for both: the second process has no pictures in it.
+        if len(images[mine]):
+            loss = cross_entropy(net(images[mine]), targets[mine], total=total)
+            loss.backward()  # type: ignore[no-untyped-call]
+        team.sum_gradients(net.parameters())
+        updates.step(1.0)
+    return torch.cat([parameter.detach().flatten() for parameter in net.parameters()])
+
+
+def test_two_processes_train_as_one(tmp_path: Path) -> None:
+    """Both end with the same weights, bit by bit and from run to run; one process that sees all
+    pictures ends there too but for rounding."""
+    one, other = together(tmp_path, TRAINING)
+    assert one == other
+    first, second = one.splitlines()
+    assert first == second
+    wanted = train(Team(), cut=7)[:5].tolist()
+    assert [float(word) for word in first.split()[1:]] == pytest.approx(wanted, abs=1e-5)
+
+
+def test_alone_all_calls_are_as_good_as_none() -> None:
+    """A team of one gives back what it was given, and needs no process group."""
+    with joined(Team(), CPU) as team:
+        assert not torch.distributed.is_initialized()
+        assert team.leads
+        parameter = nn.Parameter(torch.ones(2))
+        parameter.grad = torch.full((2,), 3.0)
+        team.sum_gradients([parameter])
+        assert parameter.grad.tolist() == [3, 3]
+        tensor = torch.ones(3)
+        assert team.sum(tensor) is tensor
+        assert team.gather(tensor)[0] is tensor
+        team.average([tensor])
+        team.share([tensor])
+        assert tensor.tolist() == [1, 1, 1]
+        assert team.tell({"a": 1}) == {"a": 1}
+        assert team.any(True)
+        assert not team.any(False)
+        team.wait()
+
+
+def test_the_place_in_the_team_is_torchruns() -> None:
+    """Without torchrun's variables a process is alone; with them it knows its place."""
+    assert from_environment({}) == Team()
+    found = from_environment(
+        {"RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "4"}
+    )
+    assert found == Team(rank=5, world=8, local_rank=1, local_world=4)
+    assert not found.leads
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"RANK": "8"},
+            "the environment variable RANK must be 0 to 7, but is '8'. torchrun sets RANK, "
+            "WORLD_SIZE, LOCAL_RANK and LOCAL_WORLD_SIZE; unset RANK to run alone.",
+        ),
+        ({"WORLD_SIZE": "0"}, "the environment variable WORLD_SIZE must be 1 or more, but is '0'."),
+        ({"LOCAL_RANK": "x"}, "the environment variable LOCAL_RANK must be 0 to 3, but is 'x'."),
+        (
+            {"LOCAL_WORLD_SIZE": None},
+            "the environment variable LOCAL_WORLD_SIZE must be 1 to 8, but is 'missing'.",
+        ),
+        ({"RANK": "-1"}, "RANK must be 0 to 7, but is '-1'."),
+        ({"WORLD_SIZE": "1"}, "RANK must be 0 to 0, but is '5'."),
+    ],
+)
+def test_odd_places_are_refused(change: dict[str, str | None], message: str) -> None:
+    """Variables that are missing or make no sense are named, with the way out."""
+    given = {"RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "4", **change}
+    environment = {name: value for name, value in given.items() if value is not None}
+    with pytest.raises(SpecError) as caught:
+        from_environment(environment)
+    assert message in str(caught.value)
