@@ -16,6 +16,7 @@ from bakeoff.runs.fit import fitted
 from bakeoff.runs.opening import begin, go_on, refuse_other_data
 from bakeoff.runs.prepare import initial_pictures, prepared, scaled, settled
 from bakeoff.runs.result import Ended, Outcome, remembered, sealed
+from bakeoff.runs.room import with_room
 from bakeoff.runs.run import Run
 from bakeoff.runs.watch import Listener, Watch
 from bakeoff.spec.errors import SpecError
@@ -167,7 +168,7 @@ def _prepared(wanted: _Wanted, team: Team) -> tuple[Job, Recipe]:
         save_every=SAVE_EVERY,
         progress=wanted.progress,
     )
-    return checked(job), recipe
+    return with_room(recipe, checked(job)), recipe
 
 
 def _classifier(recipe: Recipe, material: Material, wanted: _Wanted) -> Classifier:

@@ -93,6 +93,7 @@ class _StageRun:
             device=job.device,
             team=job.team,
             on_features=self.food.on_features,
+            piece=job.piece,
         )
         labels = job.material.labels[job.material.val]
         self.judge = Judge(self.leg, number, self.food.val, labels, team=job.team, now=job.now)

@@ -32,7 +32,7 @@ from bakeoff.spec import codec
 from bakeoff.spec.errors import CacheError, SpecError
 from bakeoff.spec.image import Augment
 
-__all__ = ["TOLERANCE", "Features", "Way", "extract", "weights_digest"]
+__all__ = ["TOLERANCE", "Features", "Way", "are_kept", "extract", "weights_digest"]
 
 TOLERANCE = 0.1
 """How far a picture's features may lie from the reference, as a share of their length. Those of
@@ -115,7 +115,7 @@ def extract(
     proof: _Proof | None = None
     found, reasons, computed = [], [], 0
     for view in range(views):
-        path = cache_folder() / "features" / f"{digest[:32]}-{view}"
+        path = _place(digest, view)
         with entry(path, "the features") as made:
             if made is not None:
                 proof = proof or _prove(ways, batches, tolerance)
@@ -130,6 +130,24 @@ def extract(
         reasons=tuple(dict.fromkeys(reasons)),
         computed=computed,
     )
+
+
+def are_kept(
+    ways: Sequence[Way],
+    batches: Batches,
+    *,
+    network: str,
+    pictures: str,
+    views: int = 1,
+    tolerance: float = TOLERANCE,
+) -> bool:
+    """Whether `extract` with the same arguments would find all it wants in the cache."""
+    digest = _digest(ways, batches, network, pictures, tolerance)
+    return all((_place(digest, view) / _FILE).exists() for view in range(views))
+
+
+def _place(digest: str, view: int) -> Path:
+    return cache_folder() / "features" / f"{digest[:32]}-{view}"
 
 
 def _digest(

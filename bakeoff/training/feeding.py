@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,7 +18,7 @@ from bakeoff.spec.errors import SpecError
 from bakeoff.spec.image import Augment
 from bakeoff.spec.training import Stage
 from bakeoff.training.device import Device
-from bakeoff.training.features import Features, Way, extract, weights_digest
+from bakeoff.training.features import Features, Way, are_kept, extract, weights_digest
 from bakeoff.training.material import FeatureBatches, Material, Source
 from bakeoff.training.team import Team
 
@@ -46,6 +47,9 @@ class Job:
 
     seconds: float | None = None
     """Time for all stages and their evaluations together; None: as long as the epochs take."""
+
+    piece: int | None = None
+    """Most pictures that memory holds at once while gradients are kept; None: no limit is known."""
 
     save_every: float = 30.0
     """Seconds between checkpoints within an epoch: work that a crash may cost."""
@@ -100,18 +104,43 @@ def fed(job: Job, number: int) -> Food:
 
 def extracted(job: Job, part: str, augment: Augment, seed: int) -> Features:
     """Features of a part by the classifier's backbone as it is now."""
-    backbone = job.classifier.backbone
-    assert backbone is not None
+    return extract(
+        *_looked_at(job, part, augment, seed), **_named(job, augment), progress=job.progress
+    )
+
+
+def is_extracted(job: Job, part: str, augment: Augment, seed: int) -> bool:
+    """Whether the same features lie in the cache."""
+    return are_kept(*_looked_at(job, part, augment, seed), **_named(job, augment))
+
+
+def _looked_at(job: Job, part: str, augment: Augment, seed: int) -> tuple[Sequence[Way], Batches]:
     job.classifier.eval()
     batches = job.material.plain(part, batch=_EXTRACTION_BATCH, device=job.device.place)
-    return extract(
-        _ways(job.classifier, job.device),
-        replace(batches, augment=augment, seed=seed),
-        network=f"{weights_digest(backbone)} {job.classifier.preparation}",
-        pictures=job.material.digest,
-        views=1 if augment == Augment() else VIEWS,
-        progress=job.progress,
-    )
+    return _ways(job.classifier, job.device), replace(batches, augment=augment, seed=seed)
+
+
+def _named(job: Job, augment: Augment) -> dict[str, Any]:
+    backbone = job.classifier.backbone
+    assert backbone is not None
+    return {
+        "network": f"{weights_digest(backbone)} {job.classifier.preparation}",
+        "pictures": job.material.digest,
+        "views": 1 if augment == Augment() else VIEWS,
+    }
+
+
+def waits_for_features(job: Job) -> bool:
+    """Whether the first thing to do is to run a frozen backbone over all pictures."""
+    if job.classifier.backbone is None:
+        return False
+    if not job.stages:
+        return not all(is_extracted(job, part, Augment(), job.seed) for part in ("train", "val"))
+    first = job.stages[0]
+    if not _on_features(job, first):
+        return False
+    seed, augment = _seed(job, 0), first.augment or job.augment
+    return not is_extracted(job, "train", augment, seed)
 
 
 def _on_features(job: Job, stage: Stage) -> bool:

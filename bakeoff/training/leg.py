@@ -37,6 +37,7 @@ class Leg:
         device: Device,
         team: Team,
         on_features: bool,
+        piece: int | None = None,
     ) -> None:
         trainable(classifier, stage.train)
         self.classifier = classifier
@@ -44,7 +45,7 @@ class Leg:
         self.source = source
         self.done = 0
         """Steps done in this stage."""
-        self.micro = stage.batch
+        self.micro = stage.batch if on_features or piece is None else min(stage.batch, piece)
         """Pictures that go through the network at once; their gradients add up to the step's."""
         self.moving = _moving(classifier, on_features=on_features)
         """Names of the weights and buffers that this stage may change."""
