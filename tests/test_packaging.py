@@ -79,7 +79,7 @@ def test_every_dependency_is_pinned() -> None:
     wanted = list(PROJECT["dependencies"])
     for extra in PROJECT["optional-dependencies"].values():
         wanted += extra
-    names = {re.split(r"[\[<>=]", line)[0] for line in wanted} - {"bakeoff"}
+    names = {re.split(r"[\[<>=]", line)[0].replace("_", "-") for line in wanted} - {"bakeoff"}
     assert names <= set(pins())
 
 

@@ -97,6 +97,9 @@ def by_heart(
 ) -> Classifier:
     """An estimator fitted to a few pictures, each ten times: leaves and penalties want many."""
     few = replace(estimator, folds=2, sample=None, components=None, grid=())
+    if isinstance(few.method, NearestNeighbours):
+        # Features of random weights hardly differ: brought to one scale, its own copy is nearest.
+        few = replace(few, method=replace(few.method, count=1), standardise=True)
     classifier = assemble(few, recipe.preprocess, classes=CLASSES, seed=0)
     numbers = np.tile(gather(classifier, images), (10, 1))
     fit(classifier, numbers, np.tile(labels, 10), seed=0)
@@ -112,9 +115,7 @@ def test_a_recipe_learns_a_few_pictures_by_heart(name: str) -> None:
         classifier = by_heart(recipe.network, recipe, images, labels)
         with torch.inference_mode():
             found = classifier(torch.from_numpy(images)).argmax(1).numpy()
-        # Random features hardly tell pictures apart, and twenty neighbours vote.
-        votes = isinstance(recipe.network.method, NearestNeighbours)
-        assert (found == labels).mean() > (0.3 if votes else 0.9)
+        assert (found == labels).mean() > 0.9
         return
     tensors, targets = torch.from_numpy(images), torch.from_numpy(labels)
     if classifier.backbone is None:
