@@ -33,7 +33,8 @@ _SCALE = 1 / 72
 def speed() -> Recipe:
     """Whitening, then three groups of two convolutions with 64, 256 and 256 filters: eight epochs.
 
-    The record's shape and schedule; 2×2 patches, frozen batch-norm scales, no head bias.
+    The record's shape and schedule; 2×2 patches, frozen batch-norm scales, no head bias. CIFAR-10,
+    two cores with AVX512-BF16: .929 of 5,000 validation pictures, 375 s of training, one seed.
     """
     return Recipe(
         name="speed",
