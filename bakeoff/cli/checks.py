@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bakeoff import __version__
-from bakeoff.cli.machine import Machine, look
 from bakeoff.cli.text import size
 from bakeoff.data.cache import cache_folder
+from bakeoff.data.machine import Machine, look
 
 __all__ = ["MARKS", "Check", "checks"]
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import stat
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -21,6 +20,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from bakeoff.data import machine
 from bakeoff.data.cache import cache_folder, entry
 from bakeoff.data.decode import VERSION, Limits, decode, fit, header
 from bakeoff.data.listing import ArrayPictures, FilePictures, Pictures
@@ -80,7 +80,7 @@ class Scan:
 
 def workers() -> int:
     """Processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return machine.look().cores
 
 
 def in_order(

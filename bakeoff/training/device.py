@@ -19,6 +19,7 @@ from typing import Literal, TypeVar
 import torch
 from torch import nn
 
+from bakeoff.data import machine
 from bakeoff.spec.errors import SpecError
 
 __all__ = ["Device", "Precision", "choose", "keep_freed_memory", "noting_inexact"]
@@ -26,10 +27,6 @@ __all__ = ["Device", "Precision", "choose", "keep_freed_memory", "noting_inexact
 Precision = Literal["fast", "full"]
 
 M = TypeVar("M", bound=nn.Module)
-
-_BF16 = frozenset({"amx_bf16", "avx512_bf16", "bf16"})
-"""Flags of processors that multiply bf16 matrices; others only convert, which is slower than
-fp32."""
 
 _CUBLAS = ("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 """With one workspace per stream cuBLAS adds up in the same order each time."""
@@ -178,55 +175,20 @@ def _dtype(place: torch.device, precision: Precision, root: Path) -> tuple[torch
         return torch.float32, reason
     if place.type == "mps":
         return torch.float32, "In fp32: bf16 was not tried on Apple GPUs."
-    found = sorted(_BF16 & _flags(root))
+    found = machine.look(root).bf16
     if found:
         return torch.bfloat16, f"In bf16: the processor multiplies it ({', '.join(found)})."
     return torch.float32, "In fp32: the processor does not multiply bf16."
 
 
-def _flags(root: Path) -> set[str]:
-    try:
-        lines = (root / "proc/cpuinfo").read_text(errors="replace").splitlines()
-    except OSError:
-        return set()
-    for line in lines:
-        name, _, words = line.partition(":")
-        if name.strip() in ("flags", "Features"):
-            return set(words.split())
-    return set()
-
-
 def _threads(local_world: int, root: Path) -> tuple[int, str]:
-    in_all = os.cpu_count() or 1
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else in_all
-    cores = max(1, min([allowed, *_quotas(root)]))
+    found = machine.look(root)
+    cores, in_all = found.cores, found.cores_in_all
     threads = max(1, cores // local_world)
     shared = f", shared by {local_world} processes" if local_world > 1 else ""
     held_back = "" if cores == in_all else f" of the machine's {in_all}"
     noun = "thread" if threads == 1 else "threads"
     return threads, f"With {threads} {noun}: {cores}{held_back} usable processors{shared}."
-
-
-def _quotas(root: Path) -> list[int]:
-    """Processors that the control groups of this process allow, each its own."""
-    base = root / "sys/fs/cgroup"
-    try:
-        lines = (root / "proc/self/cgroup").read_text().splitlines()
-    except OSError:
-        lines = []
-    own = next((base / line[3:].lstrip("/") for line in lines if line.startswith("0::")), base)
-    found = []
-    for folder in (own, *own.parents):
-        if not folder.is_relative_to(base):
-            break
-        try:
-            words = (folder / "cpu.max").read_text().split()
-        except OSError:
-            continue
-        if len(words) == 2 and words[0].isdigit():
-            # A part of a processor still runs one thread.
-            found.append(max(1, int(words[0]) // int(words[1])))
-    return found
 
 
 def keep_freed_memory() -> bool:

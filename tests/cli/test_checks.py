@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bakeoff.cli import checks
-from bakeoff.cli.machine import Machine
+from bakeoff.data.machine import Machine
 
 ROOT = Path(__file__).parents[2]
 PLAIN = Machine(

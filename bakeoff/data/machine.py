@@ -20,7 +20,8 @@ class Machine:
 
     cores_in_all: int
     bf16: tuple[str, ...]
-    """Instructions of the processor for 16-bit arithmetic."""
+    """Flags of a processor that multiplies bf16 matrices; others only convert, which is slower
+    than fp32."""
 
     memory: int | None
     free: int | None

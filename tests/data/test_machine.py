@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bakeoff.cli import machine
+from bakeoff.data import machine
 
 
 @pytest.fixture(autouse=True)
