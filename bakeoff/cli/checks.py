@@ -29,6 +29,7 @@ EXTRAS = {
     "hub": ("huggingface-hub", "pyarrow"),
     "parquet": ("pyarrow",),
     "clip": ("open_clip_torch",),
+    "report": ("matplotlib",),
 }
 """What each optional part brings; pyproject.toml says the same, and a test compares them."""
 
