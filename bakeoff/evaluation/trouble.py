@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from bakeoff.evaluation.metrics import Metrics
 
-__all__ = ["signs_of_trouble"]
+__all__ = ["below_probe", "signs_of_trouble"]
 
 _MOVED = 0.02
 """A loss that fell by less than this share never moved."""
@@ -45,6 +45,30 @@ def is_chance(metrics: Metrics) -> bool:
     base = _largest(metrics)
     error = math.sqrt(base * (1 - base) / metrics.pictures)
     return metrics.accuracy <= base + 2 * error
+
+
+def below_probe(metrics: Metrics, probe_accuracy: float, pictures: int) -> str | None:
+    """What is wrong where the accuracy is clearly below that of a linear classifier, which was
+    measured on so many pictures of the same part; None where it is not.
+
+    Clearly: by two standard errors of the difference between two shares, as if they came from
+    different pictures. They are in part the same, which makes the true error smaller: this errs
+    on the side of silence.
+    """
+    hits = metrics.accuracy * metrics.pictures + probe_accuracy * pictures
+    share = hits / (metrics.pictures + pictures)
+    error = math.sqrt(share * (1 - share) * (1 / metrics.pictures + 1 / pictures))
+    if probe_accuracy - metrics.accuracy <= 2 * error:
+        return None
+    return (
+        f"Accuracy {metrics.accuracy:.4f} on {metrics.pictures:,} pictures is clearly below that "
+        f"of a linear classifier on small copies of the pictures ({probe_accuracy:.4f} on "
+        f"{pictures:,}): labels and pictures belong together, and the training did not get at "
+        "it. Likely causes: too few epochs, a rate far too high or too low, augmentation that "
+        "takes away what tells the classes apart, a frozen backbone with random weights or one "
+        "for quite other pictures, or too much regularisation. Try more epochs first, then a "
+        "tenth of the rate."
+    )
 
 
 def _largest(metrics: Metrics) -> float:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bakeoff.evaluation.metrics import Metrics, measure
-from bakeoff.evaluation.trouble import is_chance, signs_of_trouble
+from bakeoff.evaluation.trouble import below_probe, is_chance, signs_of_trouble
 
 
 def metrics(predicted: list[int], labels: list[int]) -> Metrics:
@@ -74,3 +74,39 @@ def test_a_loss_that_never_moved() -> None:
     assert signs_of_trouble(good, [1.386, 1.386]) == ()
     assert signs_of_trouble(good, [1.386, 1.386, 1.0]) == ()
     assert signs_of_trouble(good, []) == ()
+
+
+def partly(right: int) -> Metrics:
+    """So many of 200 pictures right."""
+    return metrics(
+        [c if place < right else (c + 1) % 4 for place, c in enumerate(BALANCED)], BALANCED
+    )
+
+
+def test_worse_than_a_line() -> None:
+    """Both figures, what they were measured on, and what may be the cause."""
+    assert below_probe(partly(80), 0.62, 1500) == (
+        "Accuracy 0.4000 on 200 pictures is clearly below that of a linear classifier on small "
+        "copies of the pictures (0.6200 on 1,500): labels and pictures belong together, and the "
+        "training did not get at it. Likely causes: too few epochs, a rate far too high or too "
+        "low, augmentation that takes away what tells the classes apart, a frozen backbone with "
+        "random weights or one for quite other pictures, or too much regularisation. Try more "
+        "epochs first, then a tenth of the rate."
+    )
+
+
+def test_not_clearly_worse_than_a_line() -> None:
+    """Nothing is said of a difference below two standard errors, or in the other direction."""
+    # 100 of 200 against 0.6: the shares differ by 0.1, and its standard error is 0.0497.
+    assert below_probe(partly(100), 0.6, 200) is not None
+    assert below_probe(partly(101), 0.6, 200) is None
+    assert below_probe(partly(100), 0.6, 150) is None
+    assert below_probe(partly(160), 0.6, 200) is None
+    assert below_probe(partly(200), 1.0, 200) is None
+    assert below_probe(partly(0), 0.0, 200) is None
+
+
+def test_few_pictures_show_little() -> None:
+    """One picture that is wrong against one that is right is no sign of anything."""
+    one = measure(np.array([[0, 1]], np.float32), np.array([0]), ("a", "b"))
+    assert below_probe(one, 1.0, 1) is None

@@ -1,0 +1,80 @@
+"""What has to be read before a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from bakeoff.evaluation.choice import Candidate
+from bakeoff.evaluation.phrases import count, listed, share
+
+__all__ = ["Facts", "cautions"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Facts:
+    """What is known about a bake-off beside its numbers."""
+
+    part: Literal["test", "val"] = "test"
+    """What the numbers were measured on."""
+
+    pictures: int
+    seeds: int
+    opened_before: int = 0
+    """How often this dataset's test part had been opened."""
+
+    leaked: int = 0
+    """Measured pictures with a copy, or nearly, in what was trained or chosen on."""
+
+    random_weights: tuple[str, ...] = ()
+    """Contenders on a backbone whose weights could not be had."""
+
+    @property
+    def words(self) -> str:
+        """The pictures that were measured, after their number."""
+        return "test" if self.part == "test" else "validation"
+
+
+def cautions(candidates: Sequence[Candidate], winner: str | None, facts: Facts) -> tuple[str, ...]:
+    """Each a sentence or two, what weighs most first."""
+    found = []
+    if facts.leaked:
+        found.append(_leaked(candidates, winner, facts))
+    if facts.random_weights:
+        found.append(
+            f"Random weights: {listed(facts.random_weights)} began from random weights in place of "
+            "pretrained ones, and say nothing about transfer."
+        )
+    found += [f"{one.name}: {text}" for one in candidates for text in one.warnings]
+    if facts.part == "val":
+        found.append(
+            "The test part was not opened: all numbers are from validation, on which the winner "
+            "was chosen, and flatter it."
+        )
+    elif facts.opened_before:
+        found.append(
+            f"The test part had been opened {count(facts.opened_before, 'time')} before: the more "
+            "often it guides what is tried next, the less it is worth."
+        )
+    if facts.seeds == 1:
+        found.append(
+            "One seed only: intervals and tests are about these very runs. Trained again with "
+            "another seed, contenders may change places; --seeds 3 tells."
+        )
+    return tuple(found)
+
+
+def _leaked(candidates: Sequence[Candidate], winner: str | None, facts: Facts) -> str:
+    text = (
+        f"Leak: {facts.leaked:,} of {facts.pictures:,} {facts.words} pictures have a copy, or "
+        "nearly one, among those trained or chosen on."
+    )
+    won = next((one for one in candidates if one.name == winner), None)
+    if won is None or won.clean is None or won.accuracy is None:
+        return text
+    clean, plain = won.clean, won.accuracy
+    return (
+        f"{text} Without them {won.name} has {share(clean.value)} ({share(clean.low)} to "
+        f"{share(clean.high)}, {count(clean.n, 'picture')}); with them {share(plain.value)}."
+    )

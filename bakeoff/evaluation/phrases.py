@@ -1,0 +1,50 @@
+"""Shares, differences and chances as a person reads them in a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+__all__ = ["chance", "count", "duration", "listed", "points", "share", "size"]
+
+
+def share(value: float, decimals: int = 1) -> str:
+    """As in 94.1%."""
+    return f"{100 * value:.{decimals}f}%"
+
+
+def points(value: float, decimals: int = 1) -> str:
+    """A difference of shares, without its unit; its sign only where it is negative."""
+    text = f"{100 * value:.{decimals}f}"
+    return text.replace("-", "−" if float(text) else "")
+
+
+def chance(p: float) -> str:
+    """A p-value, as in p = .003."""
+    if p < 0.001:
+        return "p < .001"
+    if p >= 0.995:
+        return "p = 1"
+    decimals = 3 if p < 0.0995 else 2
+    return "p = " + f"{p:.{decimals}f}".removeprefix("0")
+
+
+def count(number: int, thing: str) -> str:
+    """As in 10,000 pictures."""
+    return f"{number:,} {thing}" + ("" if number == 1 else "s")
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """As in a, b and c; of many the first few."""
+    if len(names) > most:
+        return f"{', '.join(names[: most - 1])} and {len(names) - most + 1} others"
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def duration(seconds: float) -> str:
+    """A latency, as in 2.1 ms."""
+    return f"{seconds:.3g} s" if seconds >= 1 else f"{1e3 * seconds:.3g} ms"
+
+
+def size(number: float) -> str:
+    """Bytes, as in 44.8 MB."""
+    return f"{number / 1e6:.3g} MB" if number < 9.995e8 else f"{number / 1e9:.3g} GB"
