@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from bakeoff.data.augment import augment
-from bakeoff.data.draws import Draws, order
+from bakeoff.data.draws import Draws, balanced, order
 from bakeoff.data.memory import free_memory
 from bakeoff.data.prefetch import prefetched
 from bakeoff.spec.errors import DataError, SpecError
@@ -89,6 +89,9 @@ class Batches:
     device: torch.device = _CPU
     augment: Augment = _UNCHANGED
     shuffle: bool = False
+
+    balance: bool = False
+    """Whether a shuffled epoch shows each class equally often, and not each picture."""
 
     drop_last: bool = False
     """Leave out what is left over when the batches do not come out even: other pictures in each
@@ -172,7 +175,7 @@ class Batches:
 
     def _slices(self, epoch: int, start: int) -> Iterator[_Slice]:
         count = len(self.indices)
-        places = order(count, self.seed, epoch) if self.shuffle else np.arange(count)
+        places = self._places(epoch)
         for step in range(start, self.steps_per_epoch):
             begin = step * self.batch
             total = min(self.batch, count - begin)
@@ -181,6 +184,13 @@ class Batches:
             low = begin + 2 * (pairs * self.rank // self.world)
             high = begin + min(2 * (pairs * (self.rank + 1) // self.world), total)
             yield _Slice(step=step, first=low, places=places[low:high], total=total)
+
+    def _places(self, epoch: int) -> npt.NDArray[np.int64]:
+        if not self.shuffle:
+            return np.arange(len(self.indices))
+        if self.balance:
+            return balanced(self.labels[self.indices], self.seed, epoch)
+        return order(len(self.indices), self.seed, epoch)
 
     def _batch(self, epoch: int, piece: _Slice, images: Tensor, labels: Tensor) -> Batch:
         indices = self.indices[piece.places]

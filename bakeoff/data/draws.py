@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Draws", "hashed", "order"]
+__all__ = ["Draws", "balanced", "hashed", "order"]
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _FIRST = np.uint64(0xBF58476D1CE4E5B9)
@@ -36,6 +36,38 @@ def hashed(places: npt.NDArray[np.int64], *key: object) -> npt.NDArray[np.uint64
 def order(count: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
     """The places 0 to count - 1, shuffled."""
     return np.argsort(hashed(np.arange(count), "order", seed, epoch), kind="stable")
+
+
+def balanced(labels: npt.NDArray[np.int64], seed: int, epoch: int) -> npt.NDArray[np.int64]:
+    """As many places as there are labels, shuffled, each class equally often.
+
+    A class goes through all its places before it begins again, across epochs: where it has more of
+    them than an epoch shows, the next epoch goes on with the others.
+    """
+    classes, which = np.unique(labels, return_inverse=True)
+    members = np.split(np.argsort(which, kind="stable"), np.cumsum(np.bincount(which))[:-1])
+    # So many of each class are shown before an epoch begins, and before the next does; the parts
+    # add up to whole epochs.
+    bounds = [
+        [(at * len(labels) + place) // len(classes) for at in (epoch, epoch + 1)]
+        for place in range(len(classes))
+    ]
+    chosen = [
+        _from_passes(held, label, seed, *between)
+        for held, label, between in zip(members, classes.tolist(), bounds, strict=True)
+    ]
+    return np.concatenate(chosen)[order(len(labels), seed, epoch)]
+
+
+def _from_passes(
+    places: npt.NDArray[np.int64], label: int, seed: int, begin: int, end: int
+) -> npt.NDArray[np.int64]:
+    """Those from `begin` to `end` of one shuffled pass over `places` after another."""
+    count = len(places)
+    first, last = begin // count, -(-end // count)
+    bits = hashed(np.arange(first * count, last * count), "balanced", seed, label)
+    passes = places[np.argsort(bits.reshape(-1, count), axis=1, kind="stable")].ravel()
+    return passes[begin - first * count : end - first * count]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -9,7 +9,7 @@ import numpy as np
 from bakeoff.data.dataset import Dataset
 from bakeoff.data.likeness import Flags, Floats, Ints
 
-__all__ = ["LISTED", "Duplicates", "Pair", "exact", "near"]
+__all__ = ["LISTED", "Duplicates", "Pair", "exact", "leaked", "near"]
 
 SURE = 0.2
 """Distance up to which a pair with different labels speaks against a label; pairs further apart are
@@ -65,10 +65,7 @@ class Duplicates:
 
 def exact(dataset: Dataset) -> Duplicates:
     """Pictures whose files, or pixels where there are no files, are the same byte for byte."""
-    kind = _same(dataset)
-    order = np.argsort(kind, kind="stable")
-    twins = np.flatnonzero(kind[order][1:] == kind[order][:-1])
-    first, second = order[twins], order[twins + 1]
+    kind, first, second = _twins(dataset)
     nothing = np.zeros(len(first))
     return _count(dataset, kind, first, second, nothing.astype(np.float32), nothing > 0)
 
@@ -76,13 +73,7 @@ def exact(dataset: Dataset) -> Duplicates:
 def near(dataset: Dataset) -> Duplicates:
     """Near-duplicates that are not exact ones."""
     found = dataset.near
-    same = _same(dataset)
-    differ = same[found.first] != same[found.second]
-    # Copies with one thumbnail stand in for each other: only one of them was compared on.
-    kind = np.arange(len(dataset))
-    twins = found.distance == 0
-    for first, second in zip(found.first[twins], found.second[twins], strict=True):
-        kind[second] = kind[first]
+    kind, differ = _alike(dataset)
     return _count(
         dataset,
         kind,
@@ -91,6 +82,41 @@ def near(dataset: Dataset) -> Duplicates:
         found.distance[differ],
         found.mirrored[differ],
     )
+
+
+def leaked(dataset: Dataset, part: str) -> Ints:
+    """The pictures of validation or test that have a copy, exact or near, in a part the model
+    learns from."""
+    names, place = _parts(dataset)
+    judged = names.index(part)
+    learnt = tuple(range(judged))
+    found = dataset.near
+    kind, first, second = _twins(dataset)
+    same = _copied(kind, place, first, second, learnt, judged)
+    kind, differ = _alike(dataset)
+    alike = _copied(kind, place, found.first[differ], found.second[differ], learnt, judged)
+    return np.flatnonzero(same | alike)
+
+
+def _twins(dataset: Dataset) -> tuple[Ints, Ints, Ints]:
+    """What each picture is, and the pairs of those that are the same."""
+    kind = _same(dataset)
+    order = np.argsort(kind, kind="stable")
+    twins = np.flatnonzero(kind[order][1:] == kind[order][:-1])
+    return kind, order[twins], order[twins + 1]
+
+
+def _alike(dataset: Dataset) -> tuple[Ints, Flags]:
+    """What each picture is to the search for near-duplicates, and which of its pairs differ."""
+    found = dataset.near
+    same = _same(dataset)
+    differ = same[found.first] != same[found.second]
+    # Copies with one thumbnail stand in for each other: only one of them was compared on.
+    kind = np.arange(len(dataset))
+    twins = found.distance == 0
+    for first, second in zip(found.first[twins], found.second[twins], strict=True):
+        kind[second] = kind[first]
+    return kind, differ
 
 
 def _same(dataset: Dataset) -> Ints:
@@ -117,8 +143,8 @@ def _count(
         pictures=len(np.union1d(first, second)),
         across=across,
         leaked={
-            "val": _leaked(kind, part, first, second, (0,), 1),
-            "test": _leaked(kind, part, first, second, (0, 1), 2),
+            "val": int(_copied(kind, part, first, second, (0,), 1).sum()),
+            "test": int(_copied(kind, part, first, second, (0, 1), 2).sum()),
         },
         conflicting=int(conflicting.sum()),
         mirrored=int(mirrored.sum()),
@@ -138,17 +164,17 @@ def _parts(dataset: Dataset) -> tuple[list[str], Ints]:
     return list(parts), place
 
 
-def _leaked(
+def _copied(
     kind: Ints, part: Ints, first: Ints, second: Ints, learnt: tuple[int, ...], judged: int
-) -> int:
-    """How many pictures of the part `judged` have a copy in the parts `learnt`."""
+) -> Flags:
+    """Which pictures of the part `judged` have a copy in the parts `learnt`."""
     kinds = int(kind.max(initial=-1)) + 1
     known = np.zeros(kinds, bool)
     known[kind[np.isin(part, learnt)]] = True
     paired = np.zeros(kinds, bool)
     np.logical_or.at(paired, kind[first], known[kind[second]])
     np.logical_or.at(paired, kind[second], known[kind[first]])
-    return int((paired[kind] & (part == judged)).sum())
+    return np.asarray(paired[kind] & (part == judged))
 
 
 def _pair(

@@ -7,7 +7,7 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Machine", "look"]
+__all__ = ["Machine", "look", "peak_memory"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +45,12 @@ def look(root: Path = Path("/")) -> Machine:
         free=free,
         nvidia_driver=(root / "proc/driver/nvidia/version").exists(),
     )
+
+
+def peak_memory(root: Path = Path("/")) -> int | None:
+    """The most bytes of memory this process has held at once; None where the system is silent."""
+    # Not getrusage, which starts from what the parent held.
+    return _kilobytes(_fields(root / "proc/self/status").get("VmHWM", ""))
 
 
 def _fields(path: Path) -> dict[str, str]:

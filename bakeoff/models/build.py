@@ -122,7 +122,7 @@ def _module(line: Line) -> nn.Module:
                 bias=row.bias,
             )
         case Whiten():
-            return Whitening(inputs[0], row.kernel, row.epsilon)
+            return Whitening(inputs[0], row.kernel, row.epsilon, row.learns)
         case BatchNorm():
             return _batch_norm(row, inputs)
         case Attention():

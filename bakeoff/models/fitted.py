@@ -6,7 +6,7 @@ scikit-learn is needed to fit, never to predict, and nothing is pickled.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -39,14 +39,20 @@ __all__ = [
 class _Held(nn.Module):
     """Buffers given by name, and by nothing else."""
 
+    names: ClassVar[tuple[str, ...]]
+    """Which ones there are."""
+
     def __init__(self, **tensors: Tensor) -> None:
         super().__init__()
+        assert set(tensors) == set(self.names), sorted(tensors)
         for name, tensor in tensors.items():
             self.register_buffer(name, tensor)
 
 
 class Vectors(_Held):
     """Pictures or features to the vectors that an estimator sees."""
+
+    names: ClassVar[tuple[str, ...]] = ("mean", "factor", "directions")
 
     mean: Tensor
     """Taken away from each number."""
@@ -63,6 +69,8 @@ class Vectors(_Held):
 class LinearScores(_Held):
     """A linear function per class."""
 
+    names: ClassVar[tuple[str, ...]] = ("weight", "bias")
+
     weight: Tensor
     bias: Tensor
 
@@ -72,6 +80,16 @@ class LinearScores(_Held):
 
 class _Trees(_Held):
     """All nodes of all trees in one table; a leaf asks nothing and leads to itself."""
+
+    names: ClassVar[tuple[str, ...]] = (
+        "feature",
+        "threshold",
+        "left",
+        "right",
+        "roots",
+        "values",
+        "depth",
+    )
 
     feature: Tensor
     threshold: Tensor
@@ -105,6 +123,8 @@ class MeanOfTrees(_Trees):
 class BoostedTrees(_Trees):
     """Series of trees, one series per class, each added up; all of a class come together."""
 
+    names: ClassVar[tuple[str, ...]] = (*_Trees.names, "base")
+
     base: Tensor
     """Where each series starts."""
 
@@ -115,6 +135,8 @@ class BoostedTrees(_Trees):
 
 class Neighbours(_Held):
     """All training vectors of length one, and their classes; the nearest ones vote."""
+
+    names: ClassVar[tuple[str, ...]] = ("bank", "labels", "classes", "count", "temperature")
 
     bank: Tensor
     labels: Tensor
@@ -135,6 +157,8 @@ class Neighbours(_Held):
 
 class Descriptions(_Held):
     """What the classes mean, in the space that CLIP compares pictures and words in."""
+
+    names: ClassVar[tuple[str, ...]] = ("projection", "texts")
 
     projection: Tensor
     """The picture tower's last step, features × width."""
@@ -166,6 +190,15 @@ class FittedHead(nn.Module):
         self.classes = classes
         self.vectors: Vectors | None = None
         self.scores: _Held | None = None
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What its state holds once it is fitted."""
+        parts: dict[str, type[_Held]] = {
+            "vectors": Vectors,
+            "scores": _KINDS[type(self.declared.method)],
+        }
+        return frozenset(f"{part}.{name}" for part, kind in parts.items() for name in kind.names)
 
     def forward(self, inputs: Tensor) -> Tensor:
         # Thresholds and one-hot targets are no place for half precision.

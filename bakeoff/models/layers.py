@@ -29,10 +29,12 @@ class Whitening(nn.Module):
 
     filters: Tensor
 
-    def __init__(self, channels: int, kernel: int, epsilon: float) -> None:
+    def __init__(self, channels: int, kernel: int, epsilon: float, learns: float = 1.0) -> None:
         super().__init__()
         self.kernel = kernel
         self.epsilon = epsilon
+        self.learns = learns
+        """Share of training in which the bias moves."""
         components = channels * kernel**2
         # A buffer: saved with the weights, out of reach of optimisers and of unfreezing.
         self.register_buffer("filters", self._signed(torch.eye(components), channels))

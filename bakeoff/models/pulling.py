@@ -21,7 +21,7 @@ from bakeoff.data.progress import Progress, silent
 from bakeoff.models.catalogue import Entry
 from bakeoff.spec.errors import DataError
 
-__all__ = ["PICKLED", "convert", "pull"]
+__all__ = ["PICKLED", "at_hand", "convert", "pull"]
 
 PICKLED = (".pth", ".pt", ".bin", ".ckpt", ".pkl", ".pth.tar")
 _FILE = "model.safetensors"
@@ -45,7 +45,7 @@ def pull(
             "are not published anywhere that timm knows",
             suggestion="Give weights='random', or the path of a safetensors file.",
         )
-    converted = cache_folder() / "backbones" / f"{entry.name}.safetensors"
+    converted = _converted(entry)
     if not converted.is_file():
         if not ahead:
             raise DataError(
@@ -55,6 +55,17 @@ def pull(
             )
         _from_url(entry, entry.url, converted, progress)
     return converted
+
+
+def at_hand(entry: Entry, *, file: str = _FILE) -> bool:
+    """Whether the published weights are on this machine already, so that no network is needed."""
+    if entry.hub is None:
+        return _converted(entry).is_file()
+    import huggingface_hub
+
+    name, _, revision = entry.hub.partition("@")
+    found = huggingface_hub.try_to_load_from_cache(name, file, revision=revision or None)
+    return isinstance(found, str)
 
 
 def convert(source: Path, target: Path, *, says: dict[str, str] | None = None) -> int:
@@ -87,6 +98,10 @@ def convert(source: Path, target: Path, *, says: dict[str, str] | None = None) -
         save_file({key: value.contiguous().clone() for key, value in tensors.items()}, part, says)
         part.replace(target)
     return len(tensors)
+
+
+def _converted(entry: Entry) -> Path:
+    return cache_folder() / "backbones" / f"{entry.name}.safetensors"
 
 
 def _tensors(held: Any) -> dict[str, Tensor]:

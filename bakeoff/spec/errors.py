@@ -21,6 +21,7 @@ __all__ = [
     "MissingExtraError",
     "PictureError",
     "SpecError",
+    "TeamError",
     "TrainingError",
     "UserError",
     "nearest",
@@ -73,6 +74,10 @@ class CheckpointError(UserError):
 
 class TrainingError(UserError):
     """Training cannot go on, for a reason that lies in the recipe or the data."""
+
+
+class TeamError(TrainingError):
+    """Processes that train together have lost one of them, and the others cannot go on."""
 
 
 class MissingExtraError(UserError):

@@ -85,7 +85,7 @@ class Whiten:
     """First row only: a convolution whose filters come from the training pictures and stay fixed.
 
     It turns each small patch into its principal components, all of variance one, each with both
-    signs: 2 × channels × kernel² maps. Only the bias is trained.
+    signs: 2 × channels × kernel² maps. Only the bias is trained, and it need not be for long.
     """
 
     kernel: int = 2
@@ -97,9 +97,14 @@ class Whiten:
     activation: Nonlinearity = "none"
     """Nonlinearity applied to the result."""
 
+    learns: float = 1.0
+    """Share of training, from its beginning, in which the bias moves. Once it rests nothing is
+    computed for it any more."""
+
     def check(self) -> None:
         between("Whiten.kernel", self.kernel, 1, 8)
         positive("Whiten.epsilon", self.epsilon)
+        between("Whiten.learns", self.learns, 0, 1)
 
 
 @declaration

@@ -77,6 +77,14 @@ class Recipe:
 
     def _check_sizes(self) -> None:
         size = self.preprocess.size
+        for place, stage in enumerate(self.stages):
+            if stage.size is not None and stage.train == "head":
+                raise SpecError(
+                    f"Recipe.stages[{place}].size",
+                    "must be None where only the head is trained: its features are computed once, "
+                    "at full size",
+                    stage.size,
+                )
         crops = [("Recipe.augment", self.augment)]
         crops += [
             (f"Recipe.stages[{i}].augment", stage.augment)

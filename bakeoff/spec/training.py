@@ -294,8 +294,17 @@ class Stage:
     schedule: Schedule = Cosine()
     """How the rate moves."""
 
+    size: int | None = None
+    """Side that pictures are shrunk to in this stage, in pixels, after their random changes; what
+    is learnt is always judged at full size. None: full size."""
+
     augment: Augment | None = None
     """Random changes in this stage; None: the recipe's."""
+
+    balance: Literal["none", "auto", "weights", "sampling"] = "none"
+    """How classes of unequal size come to count the same: by `weights` in the loss, or `sampling`
+    that shows each equally often. `auto`: weights, or sampling where the largest class has more
+    than ten times the pictures of the smallest."""
 
     label_smoothing: float = 0.0
     """Share of the target spread over all classes."""
@@ -326,7 +335,7 @@ class Stage:
             positive("Stage.clip", self.clip)
         if self.average is not None:
             between("Stage.average", self.average, 0, 0.99999)
-        for name in ("lookahead", "patience"):
+        for name in ("size", "lookahead", "patience"):
             value = getattr(self, name)
             if value is not None:
                 at_least(f"Stage.{name}", value, 1)

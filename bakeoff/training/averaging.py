@@ -89,7 +89,9 @@ class Lookahead:
         """Count a step, and pull if it is time."""
         self.steps += 1
         if self.steps % self.every == 0:
-            slow, live = list(self._slow.values()), list(self._live.values())
+            # What came to rest meanwhile is not pulled either.
+            moving = [name for name, held in self._live.items() if held.requires_grad]
+            slow, live = ([held[name] for name in moving] for held in (self._slow, self._live))
             torch._foreach_lerp_(slow, live, self.pull)
             torch._foreach_copy_(live, slow)
 

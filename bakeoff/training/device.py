@@ -53,6 +53,9 @@ class Device:
     reasons: tuple[str, ...]
     """Why, in sentences to print."""
 
+    int8: bool = False
+    """Whether features that heads learn from may be computed in int8."""
+
     def apply(self) -> None:
         """Set this process up so. Before the first work on the device."""
         if self.keeps_memory:
@@ -96,11 +99,22 @@ class Device:
         elif self.place.type == "mps":
             torch.mps.synchronize()
 
+    def peak_memory(self) -> int | None:
+        """The most bytes this process has held at once: on the GPU, or all it has where that is
+        the CPU. None where nobody says."""
+        if self.place.type == "cuda":
+            return torch.cuda.max_memory_allocated(self.place)
+        if self.place.type == "mps":
+            # Held now, not at most, which nobody counts.
+            return torch.mps.driver_allocated_memory()
+        return machine.peak_memory()
+
 
 def choose(
     name: str | None = None,
     *,
     precision: Precision = "fast",
+    int8: bool = False,
     deterministic: bool = True,
     local_rank: int = 0,
     local_world: int = 1,
@@ -118,6 +132,8 @@ def choose(
     reasons = [why_place, why_dtype, why_threads]
     if glibc:
         reasons.append("glibc keeps freed memory: large activations are allocated in every step.")
+    if int8:
+        reasons.append("Features to learn from in int8 where they are as good, as asked.")
     if not deterministic:
         reasons.append("Not exact, as asked: results may differ from run to run in the last bits.")
     return Device(
@@ -128,6 +144,7 @@ def choose(
         deterministic=deterministic,
         keeps_memory=glibc,
         reasons=tuple(reasons),
+        int8=int8,
     )
 
 

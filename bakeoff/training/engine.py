@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 import torch
 
 from bakeoff.spec.errors import TrainingError
+from bakeoff.spec.training import Stage
 from bakeoff.training import chance
 from bakeoff.training.checkpoint import LoopState
 from bakeoff.training.events import Checkpointed, Evaluated, Event, Finished, Noted, Stepped
@@ -94,6 +95,7 @@ class _StageRun:
             team=job.team,
             on_features=self.food.on_features,
             piece=job.piece,
+            weights=self.food.weights,
         )
         labels = job.material.labels[job.material.val]
         self.judge = Judge(self.leg, number, self.food.val, labels, team=job.team, now=job.now)
@@ -103,9 +105,10 @@ class _StageRun:
             epoch=epoch,
             ends=self._ends(),
             used=life.used,
-            look=len(labels) / self.stage.batch / 3,
+            look=len(labels) / self.stage.batch / 3 / _area(job, self.stage),
             # On features more epochs cost nothing, so time is no measure of how many are good.
             capped=self.food.on_features,
+            looks_after=job.looks_after if number + 1 == len(job.stages) else 0.0,
         )
         self.halvings = 0
         self.stopped = False
@@ -114,9 +117,9 @@ class _StageRun:
         """When the stage should, for time to be shared as the declared epochs are."""
         if self.job.seconds is None:
             return None
-        rest = sum(stage.epochs for stage in self.job.stages[self.number :])
+        rest = sum(_effort(self.job, stage) for stage in self.job.stages[self.number :])
         left = max(0.0, self.job.seconds - self.life.used())
-        return self.life.used() + left * self.stage.epochs / rest
+        return self.life.used() + left * _effort(self.job, self.stage) / rest
 
     def events(self, stop: Callable[[], bool]) -> Iterator[Event]:
         """Work until the stage is over, or until `stop` says so."""
@@ -174,6 +177,7 @@ class _StageRun:
         began = self.job.now()
         while steps < length and not (steps and self._drags(self.job.now() - began)):
             rate = self._rate(share)
+            self.leg.reach(self._reached())
             try:
                 loss, count = self.leg.step(rate)
             except Exception as error:
@@ -200,6 +204,7 @@ class _StageRun:
             rate=rate,
             pictures=pictures,
             seconds=seconds,
+            memory=self.job.device.peak_memory(),
         )
 
     def _drags(self, seconds: float) -> bool:
@@ -210,6 +215,11 @@ class _StageRun:
     def _rate(self, share: float) -> float:
         middle = min(1.0, self.pace.place + share / 2)
         return factor(self.stage.schedule, middle) * self.judge.factor * 0.5**self.halvings
+
+    def _reached(self) -> float:
+        """The share of all training that lies behind, by the declared epochs."""
+        epochs = [stage.epochs for stage in self.job.stages]
+        return (sum(epochs[: self.number]) + self.pace.place * self.stage.epochs) / sum(epochs)
 
     def _fault(self, loss: float, *, keeping: bool) -> float | None:
         """What shows that training broke; where the state is to be kept the weights are looked at
@@ -291,3 +301,13 @@ class _StageRun:
         self.halvings = scalars["halvings"]
         random = chance.own(state.tensors["random"], self.job.team)
         chance.restore(random, scalars["generators"])
+
+
+def _area(job: Job, stage: Stage) -> float:
+    """What share of the pixels of a full picture the stage's pictures have."""
+    return 1.0 if stage.size is None else (stage.size / job.classifier.size) ** 2
+
+
+def _effort(job: Job, stage: Stage) -> float:
+    """About how long a stage takes, beside the others."""
+    return stage.epochs * _area(job, stage)

@@ -38,6 +38,10 @@ class Stepped:
     seconds: float
     """Spent on them."""
 
+    memory: int | None
+    """The most bytes this process has held so far, on the GPU where there is one; None where the
+    system does not say."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evaluated:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,12 +19,15 @@ from bakeoff.models.freezing import trainable
 from bakeoff.spec.errors import SpecError
 from bakeoff.spec.image import Augment
 from bakeoff.spec.training import Stage
+from bakeoff.training import ways
 from bakeoff.training.device import Device
-from bakeoff.training.features import Features, Way, are_kept, extract, weights_digest
+from bakeoff.training.features import Features, are_kept, extract, weights_digest
+from bakeoff.training.loss import class_weights
 from bakeoff.training.material import FeatureBatches, Material, Source
+from bakeoff.training.proving import Exact, Ways
 from bakeoff.training.team import Team
 
-__all__ = ["Food", "Job", "checked", "extracted", "fed"]
+__all__ = ["Food", "Job", "checked", "extracted", "fed", "is_on_features", "shown"]
 
 VIEWS = 4
 """Augmented views of each picture that a head sees in turn."""
@@ -48,6 +53,9 @@ class Job:
     seconds: float | None = None
     """Time for all stages and their evaluations together; None: as long as the epochs take."""
 
+    looks_after: float = 0.0
+    """What follows the last stage within that time, in looks at validation."""
+
     piece: int | None = None
     """Most pictures that memory holds at once while gradients are kept; None: no limit is known."""
 
@@ -58,6 +66,12 @@ class Job:
     """Told about extracting features, which takes long and is no event."""
 
     now: Callable[[], float] = time.perf_counter
+
+    @cached_property
+    def engines(self) -> dict[str, Exact]:
+        """Ways to compute features by the digest of the weights: those of the last ones, made
+        ready and proved once for all parts and views."""
+        return {}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -70,6 +84,9 @@ class Food:
     on_features: bool
     """Whether they are features, for the head alone."""
 
+    weights: Tensor | None = None
+    """Of the classes in the loss, where they are to count the same."""
+
     reasons: tuple[str, ...] = ()
     """How the features were computed, in sentences."""
 
@@ -80,7 +97,7 @@ def checked(job: Job) -> Job:
         trainable(job.classifier, stage.train)
         augment = stage.augment or job.augment
         _pictures(job, stage, augment, number)
-        if _on_features(job, stage) and (augment.mixup or augment.cutmix):
+        if is_on_features(job, stage) and (augment.mixup or augment.cutmix):
             raise SpecError(
                 f"Recipe.stages[{number}].augment",
                 "must not mix pictures where only the head is trained",
@@ -94,40 +111,57 @@ def fed(job: Job, number: int) -> Food:
     """What stage `number` is fed with."""
     stage = job.stages[number]
     augment = stage.augment or job.augment
-    if _on_features(job, stage):
+    if is_on_features(job, stage):
         return _features(job, stage, augment, number)
-    # What fits while gradients are kept fits without them.
-    size = min(_EVALUATION_BATCH, max(_LEAST, stage.batch))
-    val = job.material.plain("val", batch=size, device=job.device.place)
-    return Food(train=_pictures(job, stage, augment, number), val=val, on_features=False)
+    val, _ = shown(job, number)
+    return Food(
+        train=_pictures(job, stage, augment, number),
+        val=val,
+        on_features=False,
+        weights=_weights(job, stage),
+    )
+
+
+def shown(job: Job, number: int) -> tuple[Source, tuple[str, ...]]:
+    """What stage `number` is judged by: validation, as its pictures or as their features, and how
+    those were computed."""
+    stage, place = job.stages[number], job.device.place
+    if not is_on_features(job, stage):
+        # What fits while gradients are kept fits without them.
+        size = min(_EVALUATION_BATCH, max(_LEAST, stage.batch))
+        return job.material.plain("val", batch=size, device=place), ()
+    val = extracted(job, "val", Augment(), _seed(job, number))
+    labels = job.material.labels[job.material.val]
+    batches = FeatureBatches(views=val.views, labels=labels, batch=_EVALUATION_BATCH, device=place)
+    return batches, val.reasons
 
 
 def extracted(job: Job, part: str, augment: Augment, seed: int) -> Features:
     """Features of a part by the classifier's backbone as it is now."""
-    return extract(
-        *_looked_at(job, part, augment, seed), **_named(job, augment), progress=job.progress
-    )
+    found, batches, names = _looked_at(job, part, augment, seed)
+    return extract(found, batches, **names, progress=job.progress)
 
 
 def is_extracted(job: Job, part: str, augment: Augment, seed: int) -> bool:
     """Whether the same features lie in the cache."""
-    return are_kept(*_looked_at(job, part, augment, seed), **_named(job, augment))
+    found, batches, names = _looked_at(job, part, augment, seed)
+    return are_kept(found, batches, **names)
 
 
-def _looked_at(job: Job, part: str, augment: Augment, seed: int) -> tuple[Sequence[Way], Batches]:
+def _looked_at(
+    job: Job, part: str, augment: Augment, seed: int
+) -> tuple[Ways, Batches, dict[str, Any]]:
     job.classifier.eval()
-    batches = job.material.plain(part, batch=_EXTRACTION_BATCH, device=job.device.place)
-    return _ways(job.classifier, job.device), replace(batches, augment=augment, seed=seed)
-
-
-def _named(job: Job, augment: Augment) -> dict[str, Any]:
     backbone = job.classifier.backbone
     assert backbone is not None
-    return {
-        "network": f"{weights_digest(backbone)} {job.classifier.preparation}",
+    batches = job.material.plain(part, batch=_EXTRACTION_BATCH, device=job.device.place)
+    weights = weights_digest(backbone)
+    names = {
+        "network": f"{weights} {job.classifier.preparation}",
         "pictures": job.material.digest,
         "views": 1 if augment == Augment() else VIEWS,
     }
+    return _ways(job, part, weights), replace(batches, augment=augment, seed=seed), names
 
 
 def waits_for_features(job: Job) -> bool:
@@ -137,13 +171,14 @@ def waits_for_features(job: Job) -> bool:
     if not job.stages:
         return not all(is_extracted(job, part, Augment(), job.seed) for part in ("train", "val"))
     first = job.stages[0]
-    if not _on_features(job, first):
+    if not is_on_features(job, first):
         return False
     seed, augment = _seed(job, 0), first.augment or job.augment
     return not is_extracted(job, "train", augment, seed)
 
 
-def _on_features(job: Job, stage: Stage) -> bool:
+def is_on_features(job: Job, stage: Stage) -> bool:
+    """Whether the head alone is trained, on what the frozen backbone made of the pictures once."""
     return stage.train == "head" and job.classifier.backbone is not None
 
 
@@ -158,41 +193,60 @@ def _pictures(job: Job, stage: Stage, augment: Augment, number: int) -> Batches:
         augment=augment,
         seed=_seed(job, number),
         device=job.device.place,
+        balance=stage.balance == "sampling",
         rank=job.team.rank,
         world=job.team.world,
     )
 
 
+def _weights(job: Job, stage: Stage) -> Tensor | None:
+    assert stage.balance != "auto", "not settled"
+    if stage.balance != "weights":
+        return None
+    counts = np.bincount(job.material.labels[job.material.train], minlength=job.material.classes)
+    return class_weights(counts.tolist()).to(job.device.place)
+
+
 def _features(job: Job, stage: Stage, augment: Augment, number: int) -> Food:
     seed = _seed(job, number)
     train = extracted(job, "train", augment, seed)
-    val = extracted(job, "val", Augment(), seed)
-    labels, place = job.material.labels, job.device.place
+    val, reasons = shown(job, number)
     return Food(
         train=FeatureBatches(
             views=train.views,
-            labels=labels[job.material.train],
+            labels=job.material.labels[job.material.train],
             batch=min(stage.batch, len(job.material.train)),
-            device=place,
+            device=job.device.place,
             seed=seed,
             shuffle=True,
+            balance=stage.balance == "sampling",
             rank=job.team.rank,
             world=job.team.world,
         ),
-        val=FeatureBatches(
-            views=val.views, labels=labels[job.material.val], batch=_EVALUATION_BATCH, device=place
-        ),
+        val=val,
         on_features=True,
-        reasons=tuple(dict.fromkeys(train.reasons + val.reasons)),
+        weights=_weights(job, stage),
+        reasons=tuple(dict.fromkeys(train.reasons + reasons)),
     )
 
 
-def _ways(classifier: Classifier, device: Device) -> Sequence[Way]:
-    def quick(images: Tensor) -> Tensor:
-        with device.autocast():
-            return classifier.features(images)
+def _ways(job: Job, part: str, weights: str) -> Ways:
+    # The same for both parts, so that a head is judged by the features it learnt from.
+    count = len(job.material.train) + len(job.material.val)
+    if weights not in job.engines:
+        job.engines.clear()
+        made = ways.exact(job.classifier, job.device, partial(_sample, job), pictures=count)
+        job.engines[weights] = made
+    exact = job.engines[weights]
+    if part == "train" and job.device.int8:
+        return ways.rough(job.classifier, job.device, exact, pictures=count)
+    return exact
 
-    exact = Way(name="torch fp32", function=classifier.features)
-    if device.dtype == torch.float32:
-        return [exact]
-    return [Way(name=f"torch {device.dtype}".replace("torch.", "", 1), function=quick), exact]
+
+def _sample(job: Job, count: int) -> tuple[Tensor, Tensor]:
+    """Training pictures, evenly from all of them, which may lie in the order of their classes."""
+    train = job.material.train
+    count = min(count, len(train))
+    chosen = train[np.arange(count) * len(train) // count]
+    pictures = torch.from_numpy(job.material.pictures[chosen]).to(job.device.place)
+    return pictures, torch.from_numpy(job.material.labels[chosen])

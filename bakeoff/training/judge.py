@@ -72,8 +72,8 @@ class Judge:
         loss = float(-np.log(np.maximum(chosen, 1e-12)).mean())
         accuracy = float((probabilities.argmax(1) == self.labels).mean())
         # Each process has batch-norm statistics of its own: the leader's are kept, and decide.
-        loss, accuracy = self._team.tell([loss, accuracy])
-        best = self._keep(accuracy, loss)
+        loss, accuracy, merit = self._team.tell([loss, accuracy, self._merit(probabilities)])
+        best = self._keep(merit, loss)
         if best:
             self._shown = probabilities
         return Evaluated(
@@ -88,6 +88,14 @@ class Judge:
             seconds=self._now() - began,
         )
 
+    def _merit(self, probabilities: npt.NDArray[np.float32]) -> float:
+        """What epochs are chosen by: accuracy, or where classes are to count the same, its mean
+        over them."""
+        right = probabilities.argmax(1) == self.labels
+        if self.leg.stage.balance == "none":
+            return float(right.mean())
+        return float(np.mean([right[self.labels == label].mean() for label in set(self.labels)]))
+
     @torch.inference_mode()
     def _probabilities(self) -> npt.NDArray[np.float32]:
         self.leg.classifier.eval()
@@ -98,7 +106,7 @@ class Judge:
         shares: npt.NDArray[np.float32] = torch.cat(found).cpu().numpy()
         return shares
 
-    def _keep(self, accuracy: float, loss: float) -> bool:
+    def _keep(self, merit: float, loss: float) -> bool:
         stage = self.leg.stage
         if stage.patience is not None:
             self._stopping = self._stopping.seen(loss, stage.patience)
@@ -106,9 +114,9 @@ class Judge:
             self._plateau = self._plateau.seen(loss, stage.schedule.patience)
         if not self._keeps_best:
             return True
-        if self._best is not None and (accuracy, -loss) <= self._best:
+        if self._best is not None and (merit, -loss) <= self._best:
             return False
-        self._best = (accuracy, -loss)
+        self._best = (merit, -loss)
         self._kept = {name: tensor.clone() for name, tensor in self._averaged().items()}
         return True
 

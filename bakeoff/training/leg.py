@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from bakeoff.data.batches import Batch
 from bakeoff.models.classifier import Classifier
 from bakeoff.models.freezing import parameter_groups, trainable
+from bakeoff.models.layers import Whitening
 from bakeoff.spec.training import Stage
 from bakeoff.training.averaging import Average, Lookahead
 from bakeoff.training.device import Device
@@ -38,6 +39,7 @@ class Leg:
         team: Team,
         on_features: bool,
         piece: int | None = None,
+        weights: Tensor | None = None,
     ) -> None:
         trainable(classifier, stage.train)
         self.classifier = classifier
@@ -51,6 +53,8 @@ class Leg:
         """Names of the weights and buffers that this stage may change."""
         self._device = device
         self._team = team
+        self._weights = weights
+        self._resting = _resting(classifier)
         self._network: nn.Module = classifier.head if on_features else classifier
         groups = parameter_groups(classifier, stage.layer_decay)
         factors = {name: group.factor for group in groups for name in group.parameters}
@@ -62,10 +66,16 @@ class Leg:
         self._seen = 0
 
     def forward(self, images: Tensor) -> Tensor:
-        """Scores of a batch of what this stage is fed with."""
+        """Scores of a batch of what this stage is fed with: in training, at the stage's size."""
+        smaller = (self.stage.size,) if self.stage.size and self._network.training else ()
         with self._device.autocast():
-            scores: Tensor = self._network(images)
+            scores: Tensor = self._network(images, *smaller)
         return scores
+
+    def reach(self, place: float) -> None:
+        """From here on move only what still moves at this share of all training."""
+        for parameter, until in self._resting:
+            parameter.requires_grad_(place < until)
 
     def step(self, factor: float) -> tuple[Tensor, int]:
         """One step at `factor` times the peak rates: the summed loss of this process's pictures,
@@ -120,6 +130,7 @@ class Leg:
                 self.forward(images),
                 targets,
                 smoothing=self.stage.label_smoothing,
+                weights=self._weights,
                 total=batch.total,
             )
             loss.backward()  # type: ignore[no-untyped-call]
@@ -177,6 +188,12 @@ class Leg:
             self.lookahead.load(tensors["slow"], scalars["looked"])
         self._lost.copy_(tensors["loss"]["sum"])
         self.done, self.micro, self._seen = (scalars[name] for name in ("done", "micro", "seen"))
+
+
+def _resting(network: nn.Module) -> list[tuple[nn.Parameter, float]]:
+    """Parameters that come to rest before the end, and at what share of training."""
+    found = [module for module in network.modules() if isinstance(module, Whitening)]
+    return [(layer.bias, layer.learns) for layer in found if layer.learns < 1]
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from bakeoff.data.batches import Batch, Batches
-from bakeoff.data.draws import order
+from bakeoff.data.draws import balanced, order
 from bakeoff.spec.image import Augment
 
 __all__ = ["FeatureBatches", "Material", "Source"]
@@ -48,6 +48,7 @@ class Material:
         augment: Augment,
         seed: int,
         device: torch.device,
+        balance: bool = False,
         rank: int = 0,
         world: int = 1,
     ) -> Batches:
@@ -64,6 +65,7 @@ class Material:
             device=device,
             augment=augment,
             shuffle=True,
+            balance=balance,
             # A last batch of a few pictures would weigh as much as a full one.
             drop_last=True,
             rank=rank,
@@ -99,6 +101,9 @@ class FeatureBatches:
     seed: int = 0
     shuffle: bool = False
 
+    balance: bool = False
+    """Whether a shuffled epoch shows each class equally often, and not each picture."""
+
     rank: int = 0
     """Which of the processes that share each step this is, from 0."""
 
@@ -114,13 +119,12 @@ class FeatureBatches:
 
     def epoch(self, epoch: int, start: int = 0) -> Generator[Batch, None, None]:
         """The batches of an epoch, from step `start` on."""
-        count = len(self.labels)
-        places = order(count, self.seed, epoch) if self.shuffle else np.arange(count)
+        places = self._places(epoch)
         features, labels = self._views[epoch % len(self.views)], self._labels
         for step in range(start, self.steps_per_epoch):
             whole = places[step * self.batch : (step + 1) * self.batch]
             chosen = np.array_split(whole, self.world)[self.rank]
-            rows = torch.from_numpy(chosen).to(self.device)
+            rows = torch.from_numpy(chosen).to(self.device, non_blocking=True)
             yield Batch(
                 images=features.index_select(0, rows).float(),
                 targets=labels.index_select(0, rows),
@@ -129,6 +133,13 @@ class FeatureBatches:
                 step=step,
                 total=len(whole),
             )
+
+    def _places(self, epoch: int) -> npt.NDArray[np.int64]:
+        if not self.shuffle:
+            return np.arange(len(self.labels))
+        if self.balance:
+            return balanced(self.labels, self.seed, epoch)
+        return order(len(self.labels), self.seed, epoch)
 
     @cached_property
     def _views(self) -> tuple[Tensor, ...]:

@@ -30,6 +30,7 @@ class Pace:
         used: Callable[[], float],
         look: float,
         capped: bool,
+        looks_after: float = 0.0,
     ) -> None:
         self.place = 0.0
         self.steps, self.epoch, self.ends = steps, epoch, ends
@@ -38,6 +39,8 @@ class Pace:
         """What a look at validation may cost, in steps, before one was measured."""
         self._capped = capped
         """Whether `steps` are enough, even if there is time for more."""
+        self._looks = 1 + looks_after
+        """Looks at validation there must be time for in the end: the stage's own, and more."""
         self.per_step = 0.0
         """Seconds that a step takes; 0 before one was measured."""
         self._per_look, self._measured = 0.0, 0
@@ -90,7 +93,7 @@ class Pace:
 
     def _left(self) -> float:
         assert self.ends is not None
-        return self.ends - self.used() - self._look()
+        return self.ends - self.used() - self._looks * self._look()
 
     def scalars(self) -> dict[str, Any]:
         """All that the next step depends on."""

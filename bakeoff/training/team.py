@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, distributed, nn
 
-from bakeoff.spec.errors import SpecError
+from bakeoff.spec.errors import SpecError, TeamError
 
 __all__ = ["Team", "from_environment", "joined"]
 
@@ -183,11 +183,28 @@ def joined(
 ) -> Iterator[Team]:
     """The team with its lines open, for the time of this block.
 
-    A process that waits longer than `patience` for the others gives up with an error.
+    A process that loses the others, or waits longer than `patience` for them, gives up with an
+    error.
     """
     if team.world == 1:
         yield team
         return
+    try:
+        with _lines(team, place, patience) as joint:
+            yield joint
+    except RuntimeError as error:
+        if not isinstance(error, distributed.DistError) and "gloo" not in str(error):
+            raise
+        raise TeamError(
+            f"the team of {team.world} processes",
+            f"fell apart ({str(error).splitlines()[0]})",
+            suggestion="Look for the one that ended first; then give the same command with --out "
+            "and --resume.",
+        ) from error
+
+
+@contextmanager
+def _lines(team: Team, place: torch.device, patience: timedelta) -> Iterator[Team]:
     gpu = place.type == "cuda"
     distributed.init_process_group(
         "nccl" if gpu else "gloo",

@@ -112,6 +112,25 @@ def test_resumed_epoch_is_the_rest_of_it(resident: bool) -> None:
     assert list(training(resident=resident).epoch(3, start=5)) == []
 
 
+@pytest.mark.parametrize("resident", [True, False])
+def test_balanced_epochs(resident: bool) -> None:
+    """Classes of unequal size are shown equally often, a picture that comes again is changed anew,
+    an epoch is as long as it was and can be entered at any step; evaluation is left alone."""
+    labels = np.where(np.arange(120) < 16, 1, 0)
+    made = training(labels=labels, classes=2, balance=True, resident=resident, batch=9)
+    whole = list(made.epoch(1))
+    seen = numbers(whole)
+    assert len(seen) == 45
+    assert sorted(np.bincount(labels[seen])) == [22, 23]
+    rare = [index for index in seen if labels[index] == 1]
+    assert len(set(rare)) == 2
+    pictures = torch.cat([batch.images for batch in whole])
+    again = [pictures[place] for place, index in enumerate(seen) if index == rare[0]]
+    assert not torch.equal(again[0], again[1])
+    assert_same(list(made.epoch(1, 2)), whole[2:])
+    assert numbers(declared(balance=True).epoch(0)) == PART.tolist()
+
+
 def test_reading_ahead_changes_nothing() -> None:
     """Resident or read by a thread, one step ahead or seven: the same bits."""
     kept = list(training(resident=True).epoch(1))
@@ -127,11 +146,13 @@ def test_seed_and_epoch_change_order_and_draws() -> None:
     assert numbers(training().epoch(0)) == base
 
 
+@pytest.mark.parametrize("balance", [False, True])
 @pytest.mark.parametrize("world", [2, 3, 4])
-def test_processes_share_each_step(world: int) -> None:
+def test_processes_share_each_step(world: int, balance: bool) -> None:
     """Slices laid together are, to the bit, the batch that one process would have had."""
-    alone = list(training().epoch(2))
-    parts = [list(training(rank=rank, world=world).epoch(2)) for rank in range(world)]
+    made = training(balance=balance)
+    alone = list(made.epoch(2))
+    parts = [list(replace(made, rank=rank, world=world).epoch(2)) for rank in range(world)]
     for step, batch in enumerate(alone):
         slices = [part[step] for part in parts]
         assert all(piece.total == 8 for piece in slices)
@@ -194,10 +215,15 @@ def test_leaving_early_stops_the_reader() -> None:
     assert not any(thread.name == "prefetch" for thread in threading.enumerate())
 
 
-def test_error_in_a_batch_stops_the_reader() -> None:
+def test_error_in_a_batch_stops_the_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     """The thread has ended as soon as the error is there, though it may be held for long."""
-    with pytest.raises(RuntimeError, match="Class values must be smaller") as held:
-        list(declared(classes=2, augment=Augment(mixup=1), resident=False).epoch(0))
+
+    def fail(*given: Any, **named: Any) -> None:
+        raise RuntimeError("no memory for a picture")
+
+    monkeypatch.setattr(module, "augment", fail)
+    with pytest.raises(RuntimeError, match="no memory for a picture") as held:
+        list(declared(resident=False).epoch(0))
     assert held.value is not None
     assert not any(thread.name == "prefetch" for thread in threading.enumerate())
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from bakeoff.data.draws import Draws, hashed, order
+from bakeoff.data.draws import Draws, balanced, hashed, order
 
 
 def draws(
@@ -99,6 +99,32 @@ def test_batch_coin_is_tossed_once_per_step() -> None:
     tosses = [draws(2, step=step).batch_coin("a") for step in range(400)]
     assert tosses == [draws(2, step=step, first=99).batch_coin("a") for step in range(400)]
     assert 150 < sum(tosses) < 250
+
+
+@pytest.mark.parametrize("counts", [(50, 8, 2), (1, 100), (5, 5, 5), (3, 0, 40)])
+def test_balanced_places(counts: tuple[int, ...]) -> None:
+    """Every epoch has each class equally often, within one place, and is as long as all; over the
+    epochs a class shows all its places equally often, within one. Another epoch or seed gives
+    another order."""
+    labels = np.repeat(np.arange(len(counts)), counts)
+    present = [count for count in counts if count]
+    seen = np.zeros(len(labels), int)
+    for epoch in range(7):
+        places = balanced(labels, 3, epoch)
+        assert len(places) == len(labels)
+        shown = np.bincount(labels[places], minlength=len(counts))
+        shares = shown[np.array(counts) > 0]
+        assert shares.max() - shares.min() <= 1
+        assert shares.sum() == len(labels)
+        seen += np.bincount(places, minlength=len(labels))
+        for label in range(len(counts)):
+            own = seen[labels == label]
+            assert own.size == 0 or own.max() - own.min() <= 1
+    assert len(present) == len(set(labels.tolist()))
+    first = balanced(labels, 3, 0)
+    assert first.tolist() == balanced(labels, 3, 0).tolist()
+    assert first.tolist() != balanced(labels, 3, 1).tolist()
+    assert first.tolist() != balanced(labels, 4, 0).tolist()
 
 
 def test_order_is_a_permutation() -> None:

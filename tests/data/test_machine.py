@@ -61,3 +61,10 @@ def test_a_machine_that_says_nothing(tmp_path: Path) -> None:
     found = machine.look(tmp_path)
     assert (found.cores, found.bf16, found.free, found.nvidia_driver) == (6, (), None, False)
     assert found.processor
+
+
+def test_memory_held_at_most(tmp_path: Path) -> None:
+    """The high-water mark of the process, not what it holds now; None on a system without one."""
+    write(tmp_path, "proc/self/status", "Name:\tx\nVmHWM:\t    300 kB\nVmRSS:\t    200 kB\n")
+    assert machine.peak_memory(tmp_path) == 307_200
+    assert machine.peak_memory(tmp_path / "none") is None

@@ -117,7 +117,7 @@ def job(*stages: Stage, network: Network | None = None, seed: int = 0, **fields:
     initialise(classifier, torch.from_numpy(pictures.pictures[pictures.train]))
     return Job(
         **{
-            "classifier": classifier,
+            "classifier": fields.get("device", DEVICE).laid_out(classifier),
             "stages": stages or (stage(),),
             "augment": Augment(),
             "material": pictures,

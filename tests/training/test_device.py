@@ -7,6 +7,7 @@ import platform
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -154,6 +155,16 @@ def test_inexact_results_are_asked_for(tmp_path: Path) -> None:
     assert not torch.are_deterministic_algorithms_enabled()
 
 
+def test_int8_is_asked_for(tmp_path: Path) -> None:
+    """Features are rounded to few levels only for who asks for it, and that is told."""
+    root = machine(tmp_path)
+    plain, asked = (choose("cpu", int8=int8, root=root) for int8 in (False, True))
+    assert not plain.int8
+    assert asked.int8
+    told = set(asked.reasons) - set(plain.reasons)
+    assert told == {"Features to learn from in int8 where they are as good, as asked."}
+
+
 def test_autocast_makes_products_in_the_chosen_type(tmp_path: Path) -> None:
     """In the block products are bf16, or fp32 where that was chosen."""
     fast = choose("cpu", root=machine(tmp_path / "a", "avx512_bf16"))
@@ -182,3 +193,12 @@ def test_inexact_operations_are_noted() -> None:
     assert found == {"some_op_cuda"}
     assert after == 1
     assert str(seen[0].message) == "something else"
+
+
+def test_memory_held_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the CPU all that the process held, on a GPU what was allocated there."""
+    monkeypatch.setattr("bakeoff.data.machine.peak_memory", lambda: 7)
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda place: 10 + place.index)
+    cpu = choose("cpu")
+    assert cpu.peak_memory() == 7
+    assert replace(cpu, place=torch.device("cuda", 1)).peak_memory() == 11

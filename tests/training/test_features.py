@@ -15,7 +15,8 @@ from bakeoff.data.cache import cache_folder
 from bakeoff.spec.errors import CacheError, SpecError
 from bakeoff.spec.image import Augment
 from bakeoff.training import features
-from bakeoff.training.features import Features, Way, extract, weights_digest
+from bakeoff.training.features import Features, are_kept, extract, weights_digest
+from bakeoff.training.proving import Exact, Way
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (50, 8, 8, 3), dtype=np.uint8)
 INDICES = np.arange(3, 45)
@@ -54,12 +55,23 @@ class Backbone:
 
 def way(backbone: Callable[[Tensor], Tensor], name: str = "torch in fp32") -> Way:
     """A way to compute them."""
-    return Way(name=name, function=backbone)
+    return Way(name=name, prepare=lambda: backbone)
+
+
+def sample(count: int) -> tuple[Tensor, Tensor]:
+    """The first 16 pictures of the part: what ways are proved on."""
+    return torch.from_numpy(IMAGES[INDICES[:16]]), torch.zeros(16, dtype=torch.int64)
+
+
+def exact(*ways: Way, **fields: float) -> Exact:
+    """The ways, proved on those."""
+    return Exact(ways=ways, sample=sample, **fields)
 
 
 def run(*ways: Way, augment: Augment | None = None, views: int = 1, batch: int = 10) -> Features:
     """Extract with what most tests leave as it is."""
-    return extract(ways, batches(augment, batch=batch), network="n", pictures="p", views=views)
+    found = exact(*ways)
+    return extract(found, batches(augment, batch=batch), network="n", pictures="p", views=views)
 
 
 def test_features_are_the_networks_and_are_computed_once() -> None:
@@ -88,7 +100,7 @@ def test_the_key_is_all_that_features_depend_on() -> None:
     batch size is not, nor another seed where nothing is random."""
     flip = Augment(flip="random")
     options = {"network": "n", "pictures": "p"}
-    ways = [way(Backbone())]
+    ways = exact(way(Backbone()))
     first = extract(ways, batches(), **options).digest  # type: ignore[arg-type]
     other = batches()
     object.__setattr__(other, "indices", INDICES[::-1].copy())
@@ -96,12 +108,14 @@ def test_the_key_is_all_that_features_depend_on() -> None:
         first,
         extract(ways, batches(), network="m", pictures="p").digest,
         extract(ways, batches(), network="n", pictures="q").digest,
-        extract([way(Backbone(), "another")], batches(), **options).digest,  # type: ignore[arg-type]
+        extract(exact(way(Backbone(), "another")), batches(), **options).digest,  # type: ignore[arg-type]
         extract(ways, other, **options).digest,  # type: ignore[arg-type]
         extract(ways, batches(flip), **options).digest,  # type: ignore[arg-type]
         extract(ways, batches(flip, seed=2), **options).digest,  # type: ignore[arg-type]
-        extract(ways, batches(), tolerance=0.2, **options).digest,  # type: ignore[arg-type]
+        extract(exact(way(Backbone()), tolerance=0.2), batches(), **options).digest,  # type: ignore[arg-type]
     ]
+    newer = Way(name="torch in fp32", version="2", prepare=lambda: Backbone())
+    digests.append(extract(exact(newer), batches(), **options).digest)  # type: ignore[arg-type]
     assert len(set(digests)) == len(digests)
     assert extract(ways, batches(seed=2, batch=7), **options).digest == first  # type: ignore[arg-type]
 
@@ -114,8 +128,8 @@ def test_views_are_epochs_of_the_augmentation() -> None:
     seen = backbone.seen
     three = run(way(backbone), augment=augment, views=3)
     assert (two.computed, three.computed) == (2, 1)
-    # The new view's pictures, and the sample again, twice.
-    assert backbone.seen - seen == 42 + 2 * 10
+    # The new view's pictures, and the proof again: some to warm up, and the sample.
+    assert backbone.seen - seen == 42 + 8 + 16
     for view in range(3):
         shown = torch.cat([batch.images for batch in batches(augment).epoch(view)])
         wanted = Backbone()(shown).detach().numpy()
@@ -126,14 +140,14 @@ def test_views_are_epochs_of_the_augmentation() -> None:
 def test_the_first_way_near_enough_is_used() -> None:
     """A fast way within the tolerance of the reference is taken, with the proof; one that is off
     is passed over, by name and figure."""
-    wrong, near, exact = Backbone(error=0.2), Backbone(error=0.01), Backbone()
-    got = run(way(wrong, "wrong"), way(near, "near"), way(exact))
+    wrong, near, true = Backbone(error=0.2), Backbone(error=0.01), Backbone()
+    got = run(way(wrong, "wrong"), way(near, "near"), way(true))
     (reason,) = got.reasons
     assert reason.startswith(
-        "Features by near: at most 1.00% from torch in fp32 on 10 pictures (10% is allowed), "
+        "Features by near: at most 1.00% from torch in fp32 on 16 pictures (10% is allowed), "
     )
     assert reason.endswith(" times as fast. Not by wrong: up to 20.0% off.")
-    assert (wrong.seen, near.seen, exact.seen) == (20, 62, 20)
+    assert (wrong.seen, near.seen, true.seen) == (24, 66, 24)
     values = Backbone(error=0.01)(torch.from_numpy(IMAGES[INDICES])).detach().numpy()
     np.testing.assert_allclose(got.views[0], values, rtol=1e-3, atol=1e-6)
 
@@ -175,13 +189,13 @@ def test_after_a_crash_it_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch) 
 
     class Failing(Backbone):
         def __call__(self, images: Tensor) -> Tensor:
-            if self.seen >= 20 + 35:
+            if self.seen >= 24 + 35:
                 raise KeyboardInterrupt
             return super().__call__(images)
 
     options = {"network": "other", "pictures": "p"}
     with pytest.raises(KeyboardInterrupt):
-        extract([way(Failing())], batches(), **options)  # type: ignore[arg-type]
+        extract(exact(way(Failing())), batches(), **options)  # type: ignore[arg-type]
     # 40 of 42 pictures were computed, and all of them made sure of.
     resumed = Backbone()
 
@@ -190,8 +204,8 @@ def test_after_a_crash_it_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch) 
         assert total == 42
         said.append(done)
 
-    got = extract([way(resumed)], batches(), progress=told, **options)  # type: ignore[arg-type]
-    assert resumed.seen == 20 + 2
+    got = extract(exact(way(resumed)), batches(), progress=told, **options)  # type: ignore[arg-type]
+    assert resumed.seen == 24 + 2
     assert said == [40, 42]
     np.testing.assert_array_equal(got.views[0], whole)
     assert [p.name for p in (cache_folder() / "features").iterdir() if p.suffix == ".part"] == []
@@ -205,7 +219,7 @@ def test_remains_that_do_not_fit_are_not_used(monkeypatch: pytest.MonkeyPatch, h
 
     class Failing(Backbone):
         def __call__(self, images: Tensor) -> Tensor:
-            if self.seen >= 20 + 15:
+            if self.seen >= 24 + 15:
                 raise KeyboardInterrupt
             return super().__call__(images)
 
@@ -217,7 +231,7 @@ def test_remains_that_do_not_fit_are_not_used(monkeypatch: pytest.MonkeyPatch, h
     elif harm == "features":
         (part / "features.npy").unlink()
     got = run(way(backbone), batch=6 if harm == "batch" else 10)
-    assert backbone.seen == 42 + (12 if harm == "batch" else 20)
+    assert backbone.seen == 42 + 24
     wanted = Backbone()(torch.from_numpy(IMAGES[INDICES])).detach().numpy()
     np.testing.assert_allclose(got.views[0], wanted, rtol=1e-3, atol=1e-6)
 
@@ -237,7 +251,7 @@ def test_features_that_are_no_numbers_are_refused() -> None:
 
     def last(images: Tensor) -> Tensor:
         made = images[:, 0, 0, :].float()
-        return made / 0 if len(images) < 10 else made
+        return made / 0 if len(images) == 2 else made
 
     with pytest.raises(SpecError) as caught:
         run(way(last))
@@ -289,3 +303,23 @@ def test_facts_tell_how() -> None:
         "dtype": "<f2",
         "reason": "Features by torch in fp32.",
     }
+
+
+def test_ways_are_proved_once_for_all_views_and_parts() -> None:
+    """What was proved for one view holds for the next, and for other pictures of the network's;
+    what is in the cache asks for no proof."""
+    prepared: list[str] = []
+
+    def prepare() -> Backbone:
+        prepared.append("here")
+        return Backbone()
+
+    ways = exact(Way(name="engine", prepare=prepare), way(Backbone()))
+    for name in ("p", "q"):
+        extract(ways, batches(Augment(flip="alternate")), network="n", pictures=name, views=3)
+    assert prepared == ["here"]
+    again = exact(Way(name="engine", prepare=prepare), way(Backbone()))
+    assert are_kept(again, batches(Augment(flip="alternate")), network="n", pictures="p", views=3)
+    extract(again, batches(Augment(flip="alternate")), network="n", pictures="p", views=3)
+    assert prepared == ["here"]
+    assert not are_kept(again, batches(), network="n", pictures="p")

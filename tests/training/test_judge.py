@@ -67,6 +67,28 @@ def test_the_average_is_what_is_looked_at() -> None:
     assert np.array_equal(made.verdict(), seen.probabilities)
 
 
+@pytest.mark.parametrize(("balance", "kept"), [("none", 0.3), ("weights", 0.5)])
+def test_balanced_classes_count_the_same(
+    monkeypatch: pytest.MonkeyPatch, balance: Any, kept: float
+) -> None:
+    """Where training balances classes, epochs are chosen by the mean of their accuracies: one that
+    is right about every class beats one that is right about the largest."""
+    only = stage(schedule=Constant(), balance=balance)
+    made = judge(only)
+    made.labels = np.array([0] * 18 + [1, 2, 2])
+    largest = np.eye(3, dtype=np.float32)[np.zeros(21, int)]
+    fair = np.eye(3, dtype=np.float32)[[0] * 9 + [1] * 10 + [2, 2]]
+    shown = iter([largest, fair])
+    monkeypatch.setattr(Judge, "_probabilities", lambda self: next(shown))
+    weight = next(made.leg.classifier.head.parameters())
+    for value in (0.3, 0.5):
+        weight.data.fill_(value)
+        seen = made.look()
+    assert seen.accuracy == pytest.approx(12 / 21)
+    made.settle()
+    assert float(weight.detach().flatten()[0]) == pytest.approx(kept)
+
+
 @pytest.mark.parametrize(
     ("only", "keeps"),
     [

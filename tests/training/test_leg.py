@@ -11,7 +11,7 @@ from torch import Tensor
 from bakeoff.models.classifier import assemble
 from bakeoff.spec.errors import SpecError
 from bakeoff.spec.image import Augment, Preprocess
-from bakeoff.spec.network import BatchNorm, Classes, Dense, GlobalPool, Network
+from bakeoff.spec.network import BatchNorm, Classes, Dense, GlobalPool, Network, Whiten
 from bakeoff.spec.training import SGD, Stage
 from bakeoff.training.device import Device
 from bakeoff.training.leg import Leg, is_out_of_memory
@@ -129,6 +129,56 @@ def test_the_head_runs_alone_on_features() -> None:
     images = next(made.source.epoch(0)).images
     features = made.classifier.features(images)
     assert torch.equal(made.forward(features), made.classifier(images))
+
+
+def test_smaller_pictures_in_training_alone() -> None:
+    """A stage with a size trains on pictures of that size, smoothed as they shrink, and is judged
+    on whole ones; a network that enlarges its pictures gets them straight at the stage's size."""
+    for network, side, full in ((small(), 4, 8), (backbone(), 24, 32)):
+        made = leg(stage(size=side), network)
+        seen: list[Tensor] = []
+        inner = made.classifier.backbone or made.classifier.head
+        inner.register_forward_pre_hook(lambda _, given, seen=seen: seen.append(given[0]))
+        made.step(1)
+        made.classifier.eval()
+        images = next(made.source.epoch(0)).images
+        made.forward(images)
+        assert [one.shape[2:] for one in seen] == [(side, side), (full, full)]
+    made = leg(stage(size=4))
+    checked = torch.zeros(2, 8, 8, 3, dtype=torch.uint8)
+    checked[:, ::2, ::2] = checked[:, 1::2, 1::2] = 200
+    shrunk = made.classifier.normalised(checked, 4)
+    grey = made.classifier.normalised(torch.full((2, 4, 4, 3), 100, dtype=torch.uint8), 4)
+    torch.testing.assert_close(shrunk, grey, atol=0.05, rtol=0)
+
+
+def test_a_whitening_comes_to_rest() -> None:
+    """From the share of training that is declared on its bias stays, to the bit, and no gradient
+    is worked out for it; before, and where nothing is declared, it moves."""
+    for learns, moves in ((0.5, [True, False, True]), (1.0, [True, True, True])):
+        made = leg(stage(clip=1.0), Network(rows=(Whiten(learns=learns), *TINY[1:])))
+        name = "head.whiten1.bias"
+        bias = dict(made.classifier.named_parameters())[name]
+        moved = []
+        for place in (0.4, 0.5, 0.4):
+            before = bias.detach().clone()
+            made.reach(place)
+            made.step(1)
+            moved.append(not torch.equal(bias, before))
+            assert (bias.grad is not None) == moved[-1]
+        assert moved == moves
+
+
+def test_classes_that_weigh_more() -> None:
+    """Weights of the classes are those of the loss."""
+    made, plain = leg(stage()), leg(stage())
+    made._weights = torch.tensor([0.0, 1.0, 0.0])
+    batch = next(made.source.epoch(0))
+    scores = plain.forward(batch.images)
+    one = torch.nn.functional.cross_entropy(
+        scores[batch.targets == 1], batch.targets[batch.targets == 1], reduction="sum"
+    )
+    assert float(made.step(1)[0]) == pytest.approx(float(one.detach()), rel=1e-4)
 
 
 def test_half_precision_is_the_devices() -> None:

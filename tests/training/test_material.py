@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -55,6 +57,24 @@ def test_shuffled_features() -> None:
         assert batch.images[:, 0].tolist() == batch.indices.tolist()
         assert batch.targets.tolist() == (batch.indices % 3).tolist()
     assert next(made.epoch(0, 1)).images.tolist() == first[1].images.tolist()
+
+
+def test_balanced_features() -> None:
+    """Each class is shown equally often, each label with its features, and processes share it."""
+    labels = np.array([0] * 15 + [1] * 3 + [2] * 2)
+    made = replace(features(20, shuffle=True, balance=True), labels=labels)
+    shown = [batch.indices for batch in made.epoch(1)]
+    assert sorted(np.bincount(labels[np.concatenate(shown)])) == [6, 7, 7]
+    for batch in made.epoch(1):
+        assert batch.images[:, 0].tolist() == batch.indices.tolist()
+        assert batch.targets.tolist() == labels[batch.indices].tolist()
+    halves = [
+        [b.indices.tolist() for b in replace(made, rank=rank, world=2).epoch(1)]
+        for rank in range(2)
+    ]
+    assert [mine + yours for mine, yours in zip(*halves, strict=True)] == [
+        one.tolist() for one in shown
+    ]
 
 
 def test_views_take_turns() -> None:

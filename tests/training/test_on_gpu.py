@@ -7,20 +7,26 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from bakeoff.spec.image import Augment
+from bakeoff.spec.network import Network
 from bakeoff.spec.training import SGD, Adam, AdamW, Muon, Optimiser, RMSProp
 from bakeoff.training import chance
 from bakeoff.training.averaging import Average, Lookahead
+from bakeoff.training.capacity import find_batch
 from bakeoff.training.checkpoint import LoopState, load, save
 from bakeoff.training.clock import Clock
 from bakeoff.training.device import choose, noting_inexact
 from bakeoff.training.loss import cross_entropy
 from bakeoff.training.muon import orthogonal
 from bakeoff.training.optimisers import Updater, updater
+from tests.training.jobs import TINY, job, stage
+from tests.training.test_transfers import CHANGES, leg, settled
 from tests.training.tiny import network
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
@@ -94,6 +100,30 @@ def test_a_step_never_waits(spec: Optimiser) -> None:
         average.update()
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=str)
+@pytest.mark.parametrize("spec", ALL, ids=lambda spec: type(spec).__name__)
+def test_a_whole_step_never_waits(spec: Optimiser, change: Augment) -> None:
+    """Neither do drawing a batch, moving its numbers over, changing and shrinking its pictures."""
+    everything: dict[str, Any] = {"clip": 1.0, "average": 0.9, "lookahead": 2, "size": 6}
+    only = stage(optimiser=spec, balance="weights", label_smoothing=0.1, **everything)
+    device = choose()
+    made = settled(leg(only, change, device=device, network=Network(rows=TINY)))
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        made.reach(0.5)
+        made.step(0.5)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+def test_a_batch_that_fits_is_found() -> None:
+    """The GPU's own word is taken for what does not fit, and its memory is given back."""
+    made = job(stage(batch=8), device=choose(), network=Network(rows=TINY))
+    found = find_batch(made, 0, most=16, why="No more are asked for.")
+    assert [tried.size for tried in found.tried] == [8, 16]
+    assert all(tried.memory for tried in found.tried)
 
 
 def test_inexact_operations_are_named() -> None:

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bakeoff.spec.errors import SpecError
+from bakeoff.spec.errors import SpecError, TeamError
 from bakeoff.spec.training import SGD
 from bakeoff.training.loss import cross_entropy
 from bakeoff.training.optimisers import updater
@@ -199,3 +199,39 @@ def test_odd_places_are_refused(change: dict[str, str | None], message: str) -> 
     with pytest.raises(SpecError) as caught:
         from_environment(environment)
     assert message in str(caught.value)
+
+
+LOSING = """
+import os, sys
+if t.rank: os._exit(0)
+sys.excepthook = lambda kind, error, trace: (print(kind.__name__, error, flush=True), os._exit(0))
+while True: t.wait()
+"""
+
+
+def test_a_process_that_is_lost(tmp_path: Path) -> None:
+    """The others end with an error that says how to go on."""
+    said = together(tmp_path, LOSING)[0]
+    assert said.startswith("TeamError the team of 2 processes fell apart (")
+    assert said.endswith(
+        "Look for the one that ended first; then give the same command with --out and --resume."
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (RuntimeError("mine"), RuntimeError),
+        (torch.distributed.DistNetworkError("no line"), TeamError),
+        (RuntimeError("[gloo/pair.cc] closed\nmore"), TeamError),
+    ],
+)
+def test_only_lost_lines_are_the_teams(
+    monkeypatch: pytest.MonkeyPatch, error: RuntimeError, kind: type[Exception]
+) -> None:
+    """An error of the work itself stays what it is."""
+    monkeypatch.setattr("torch.distributed.init_process_group", lambda *rest, **named: None)
+    monkeypatch.setattr("torch.distributed.destroy_process_group", lambda: None)
+    with pytest.raises(kind) as caught, joined(Team(world=2), CPU):
+        raise error
+    assert type(caught.value) is kind

@@ -99,5 +99,6 @@ def _partners(count: int, device: torch.device) -> Tensor:
 
 
 def _mixed_labels(labels: Tensor, partner: Tensor, share: Tensor, classes: int) -> Tensor:
-    own = torch.nn.functional.one_hot(labels, classes).float()
+    # Not torch's one_hot, which looks at the labels first.
+    own = (labels[:, None] == torch.arange(classes, device=labels.device)).float()
     return own[partner].lerp_(own, share[:, None])
