@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from bakeoff.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from bakeoff.data.audit import audit
     from bakeoff.data.dataset import Dataset, load
+    from bakeoff.report.bakeoff import run
+    from bakeoff.report.result import Result
     from bakeoff.runs.estimator import BakeoffClassifier
     from bakeoff.spec.errors import BakeoffError, BakeoffWarning, UserError
     from bakeoff.spec.recipe import Recipe
@@ -21,10 +23,12 @@ __all__ = [
     "BakeoffWarning",
     "Dataset",
     "Recipe",
+    "Result",
     "SplitPlan",
     "UserError",
     "audit",
     "load",
+    "run",
 ]
 
 _HOMES = {
@@ -33,10 +37,12 @@ _HOMES = {
     "BakeoffWarning": "bakeoff.spec.errors",
     "Dataset": "bakeoff.data.dataset",
     "Recipe": "bakeoff.spec.recipe",
+    "Result": "bakeoff.report.result",
     "SplitPlan": "bakeoff.spec.split",
     "UserError": "bakeoff.spec.errors",
     "audit": "bakeoff.data.audit",
     "load": "bakeoff.data.dataset",
+    "run": "bakeoff.report.bakeoff",
 }
 
 

@@ -6,19 +6,21 @@ import hashlib
 import platform
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
-import bakeoff
 from bakeoff.data.dataset import Dataset
 from bakeoff.spec import codec
 from bakeoff.spec.recipe import Recipe
 from bakeoff.spec.training import Budget
 from bakeoff.training.device import Device
+from bakeoff.version import ROOT, __version__
 
 __all__ = ["describe"]
 
-_LIBRARIES = ("torch", "torchvision", "timm", "numpy", "pillow", "scikit-learn")
+_LIBRARIES = (
+    *("torch", "torchvision", "timm", "numpy", "pillow", "scikit-learn"),
+    *("onnxruntime", "openvino"),
+)
 
 
 def describe(
@@ -32,7 +34,7 @@ def describe(
 ) -> dict[str, Any]:
     """Everything a result depends on but for the pictures themselves."""
     return {
-        "bakeoff": bakeoff.__version__,
+        "bakeoff": __version__,
         "code": _code_digest(),
         "recipe": codec.digest(recipe),
         "data": {
@@ -67,8 +69,7 @@ def _version(name: str) -> str | None:
 
 def _code_digest() -> str:
     """SHA-256 of this package's own modules."""
-    root = Path(bakeoff.__file__).parent
     told = hashlib.sha256()
-    for path in sorted(root.rglob("*.py")):
-        told.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
+    for path in sorted(ROOT.rglob("*.py")):
+        told.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
     return told.hexdigest()

@@ -59,6 +59,9 @@ class BakeoffClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         the next larger one that the network takes.
     weights : of the recipe's backbone: "pretrained", "random" or a safetensors file. None: the
         recipe's.
+    balance : how classes of unequal size come to count the same: "weights", "sampling", or "auto",
+        which takes sampling where the largest is more than ten times the smallest. None: the
+        recipe's.
     shape : (height, width) or (height, width, 3) of a picture in a row of values.
     value_range : (black, white), the values that become 0 and 255.
 
@@ -86,6 +89,7 @@ class BakeoffClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         validation: float | int | None = 0.1,
         size: int | None = None,
         weights: str | None = None,
+        balance: str | None = None,
         shape: tuple[int, ...] | None = None,
         value_range: tuple[float, float] | None = None,
     ) -> None:
@@ -97,6 +101,7 @@ class BakeoffClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.validation = validation
         self.size = size
         self.weights = weights
+        self.balance = balance
         self.shape = shape
         self.value_range = value_range
 
@@ -214,7 +219,7 @@ class BakeoffClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _declared(self) -> Recipe:
         recipe = self.recipe if isinstance(self.recipe, Recipe) else recipes.get(self.recipe)
         size = None if self.size is None else int(self.size)
-        return adapted(recipe, size=size, weights=self.weights)
+        return adapted(recipe, size=size, weights=self.weights, balance=self.balance)
 
     def _parameters(self) -> dict[str, Any]:
         found: dict[str, Any] = self.get_params(deep=False)

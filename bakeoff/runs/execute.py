@@ -10,37 +10,30 @@ from pathlib import Path
 
 from bakeoff.data.dataset import Dataset
 from bakeoff.data.progress import Progress, silent
-from bakeoff.models.classifier import Classifier, assemble, initialise
+from bakeoff.models.views import View, views_for
+from bakeoff.runs.assembly import assembled
 from bakeoff.runs.environment import describe
 from bakeoff.runs.fit import fitted
 from bakeoff.runs.opening import begin, go_on, refuse_other_data
-from bakeoff.runs.prepare import initial_pictures, prepared, scaled, settled
+from bakeoff.runs.probe import with_probe
 from bakeoff.runs.result import Ended, Outcome, remembered, sealed
-from bakeoff.runs.room import with_room
 from bakeoff.runs.run import Run
+from bakeoff.runs.viewing import leaving_time, refuse_late, viewed
 from bakeoff.runs.watch import Listener, Watch
 from bakeoff.spec.errors import SpecError
-from bakeoff.spec.estimator import Estimator
 from bakeoff.spec.recipe import Recipe
 from bakeoff.spec.training import Budget
 from bakeoff.training.checkpoint import LoopState
 from bakeoff.training.clock import Clock
 from bakeoff.training.device import Device, choose
 from bakeoff.training.engine import train
-from bakeoff.training.feeding import Job, checked
-from bakeoff.training.material import Material
+from bakeoff.training.feeding import Job
 from bakeoff.training.team import Team, from_environment, joined
 
 __all__ = ["Outcome", "execute"]
 
 SAVE_EVERY = 30.0
 """Seconds of work that a crash may cost, about."""
-
-_TO_DISK = 3e8
-"""Bytes of weights written in a second, on a slow disk."""
-
-_TO_END = 0.8
-"""Seconds that writing all else and leaving take."""
 
 _SEEDS = 2**32
 
@@ -55,6 +48,7 @@ class _Wanted:
     seed: int
     budget: Budget | None
     device: Device
+    tta: bool
     resume: bool
     listen: Listener
     stop: Callable[[], bool]
@@ -75,6 +69,7 @@ def execute(
     seed: int = 0,
     budget: Budget | None = None,
     device: Device | None = None,
+    tta: bool = False,
     resume: bool = False,
     listen: Listener = lambda event: None,
     stop: Callable[[], bool] = lambda: False,
@@ -83,8 +78,9 @@ def execute(
 ) -> Outcome:
     """Train `recipe` on `dataset` into the directory `out`; or go on with what is there.
 
-    The test part stays sealed: everything is measured on validation. `spent` seconds of the
-    budget are gone already, such as for loading.
+    The test part stays sealed: everything is measured on validation, and with `tta` measured once
+    more in several views of each picture. `spent` seconds of the budget are gone already, such as
+    for loading.
     """
     began = time.perf_counter() - spent
     if not 0 <= seed < _SEEDS:
@@ -96,6 +92,8 @@ def execute(
         run.refuse_taken()
     elif run.is_sealed:
         refuse_other_data(run, dataset.digest)
+        if tta:
+            refuse_late(run)
         return remembered(run)
     wanted = _Wanted(
         recipe=recipe,
@@ -104,6 +102,7 @@ def execute(
         seed=seed,
         budget=budget,
         device=device,
+        tta=tta,
         resume=resume,
         listen=listen,
         stop=stop,
@@ -116,7 +115,19 @@ def execute(
 
 
 def _executed(wanted: _Wanted, team: Team) -> Outcome:
-    job, settled_recipe = _prepared(wanted, team)
+    job, settled_recipe = assembled(
+        wanted.recipe,
+        wanted.dataset,
+        seed=wanted.seed,
+        budget=wanted.budget,
+        device=wanted.device,
+        team=team,
+        progress=wanted.progress,
+        began=wanted.began,
+        save_every=SAVE_EVERY,
+    )
+    views = views_for(settled_recipe) if wanted.tta else ()
+    job = leaving_time(job, views)
     run = wanted.run
     facts = describe(
         settled_recipe,
@@ -131,18 +142,14 @@ def _executed(wanted: _Wanted, team: Team) -> Outcome:
         state = go_on(run, facts, leads=team.leads)
     elif team.leads:
         begin(run, settled_recipe, facts)
+    job, probe = with_probe(job)
     team.wait()
-    before = 0.0 if state is None else float(state.scalars["used"])
-    clock = Clock(
-        counted=("prepare", "train"),
-        synchronise=wanted.device.synchronise,
-        before={"prepare": time.perf_counter() - wanted.began, "train": before},
-    )
+    clock = _clock(wanted, state)
     with clock.span("train"):
-        ended = _ended(job, wanted, state)
+        ended = _ended(job, wanted, state, views, clock)
     if ended is None:
         return Outcome(run=run, finished=False)
-    outcome = sealed(run, ended, wanted.dataset, clock, leads=team.leads)
+    outcome = sealed(run, ended, wanted.dataset, clock, probe=probe, leads=team.leads)
     if team.leads:
         # Nothing is left to go on from, and they are several times the size of the weights.
         shutil.rmtree(run.checkpoints, ignore_errors=True)
@@ -150,63 +157,42 @@ def _executed(wanted: _Wanted, team: Team) -> Outcome:
     return outcome
 
 
-def _prepared(wanted: _Wanted, team: Team) -> tuple[Job, Recipe]:
-    """The job, whole and checked: what does not fit leaves no directory behind."""
-    recipe = settled(wanted.recipe, wanted.dataset, progress=wanted.progress)
-    recipe = replace(recipe, stages=scaled(recipe.stages, wanted.budget))
-    material = prepared(recipe, wanted.dataset, progress=wanted.progress)
-    classifier = _classifier(recipe, material, wanted)
-    job = Job(
-        classifier=classifier,
-        stages=recipe.stages,
-        augment=recipe.augment,
-        material=material,
-        device=wanted.device,
-        team=team,
-        seed=wanted.seed,
-        seconds=_seconds(wanted, classifier),
-        save_every=SAVE_EVERY,
-        progress=wanted.progress,
+def _clock(wanted: _Wanted, state: LoopState | None) -> Clock:
+    before = 0.0 if state is None else float(state.scalars["used"])
+    return Clock(
+        counted=("prepare", "train", *(["tta"] if wanted.tta else [])),
+        synchronise=wanted.device.synchronise,
+        before={"prepare": time.perf_counter() - wanted.began, "train": before},
     )
-    return with_room(recipe, checked(job)), recipe
 
 
-def _classifier(recipe: Recipe, material: Material, wanted: _Wanted) -> Classifier:
-    classifier = assemble(
-        recipe.network,
-        recipe.preprocess,
-        classes=material.classes,
-        seed=wanted.seed,
-        progress=wanted.progress,
-    )
-    if not isinstance(recipe.network, Estimator):
-        initialise(classifier, initial_pictures(material))
-    return wanted.device.laid_out(classifier)
-
-
-def _seconds(wanted: _Wanted, classifier: Classifier) -> float | None:
-    """What is left of the budget for training, once writing has its part."""
-    if wanted.budget is None or wanted.budget.seconds is None:
-        return None
-    weights = sum(int(tensor.nbytes) for tensor in classifier.state_dict().values())
-    gone = time.perf_counter() - wanted.began
-    return max(1.0, wanted.budget.seconds - gone - weights / _TO_DISK - _TO_END)
-
-
-def _ended(job: Job, wanted: _Wanted, state: LoopState | None) -> Ended | None:
+def _ended(
+    job: Job, wanted: _Wanted, state: LoopState | None, views: tuple[View, ...], clock: Clock
+) -> Ended | None:
     """What training or fitting leaves behind; None where it was stopped."""
+    ended = None
     watch = Watch(wanted.run, wanted.listen, leads=job.team.leads, save_every=job.save_every)
     watch.remember()
     try:
         if not job.stages:
-            return fitted(job, wanted.dataset.classes)
-        with watch.inexactness():
-            for event in train(job, state, stop=wanted.stop):
-                watch.told(event)
+            ended = fitted(job, wanted.dataset.classes)
+        else:
+            with watch.inexactness():
+                for event in train(job, state, stop=wanted.stop):
+                    watch.told(event)
+            ended = _trained(job, watch)
+        if ended is not None and views:
+            with clock.span("tta"):
+                ended = replace(ended, viewed=viewed(job, views, ended.probabilities))
     except _AskedToStop:
-        pass
-    if watch.finished is None:
+        ended = None
+    if ended is None:
         watch.save()
+    return ended
+
+
+def _trained(job: Job, watch: Watch) -> Ended | None:
+    if watch.finished is None:
         return None
     return Ended(
         classifier=job.classifier,

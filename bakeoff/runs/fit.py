@@ -20,7 +20,7 @@ from bakeoff.spec.image import Augment
 from bakeoff.training import chance
 from bakeoff.training.feeding import Job, extracted
 
-__all__ = ["fitted"]
+__all__ = ["fitted", "told"]
 
 _AT_ONCE = 500
 
@@ -33,14 +33,18 @@ def fitted(job: Job, names: Sequence[str]) -> Ended:
     chance.seed(job.seed)
     notes: list[str] = []
     trials = _trials(job, names, notes)
-    val = _numbers(job, "val", notes)
     return Ended(
         classifier=job.classifier,
-        probabilities=_probabilities(job, val),
+        probabilities=told(job, notes),
         seed=job.seed,
         notes=tuple(dict.fromkeys(notes)),
-        facts={"trials": [_told(trial) for trial in trials]},
+        facts={"trials": [_written(trial) for trial in trials]},
     )
+
+
+def told(job: Job, notes: list[str]) -> Floats:
+    """What the fitted estimator says of validation; `notes` gets how features were computed."""
+    return _probabilities(job, _numbers(job, "val", notes))
 
 
 def _trials(job: Job, names: Sequence[str], notes: list[str]) -> tuple[Trial, ...]:
@@ -77,7 +81,7 @@ def _probabilities(job: Job, flat: Floats) -> Floats:
     return shares
 
 
-def _told(trial: Trial) -> dict[str, Any]:
+def _written(trial: Trial) -> dict[str, Any]:
     return {
         "method": codec.encode(trial.method),
         "folds": [asdict(fold) for fold in trial.folds],

@@ -25,7 +25,13 @@ from bakeoff.models.table import tabulate
 from bakeoff.recipes.adapt import adapted
 from bakeoff.runs.arrays import Pictures, squares
 from bakeoff.runs.fit import fitted
-from bakeoff.runs.prepare import initial_pictures, scaled, statistics
+from bakeoff.runs.prepare import (
+    initial_pictures,
+    refuse_sizes,
+    scaled,
+    settled_stages,
+    statistics,
+)
 from bakeoff.spec.errors import ArgumentError, SpecError
 from bakeoff.spec.estimator import Estimator
 from bakeoff.spec.network import Network
@@ -94,6 +100,7 @@ def learn(
     with _borrowed(device):
         recipe, material = _settled(recipe, pictures, labels, len(classes), parts)
         recipe = replace(recipe, stages=scaled(recipe.stages, budget))
+        refuse_sizes(recipe, len(classes))
         job = Job(
             classifier=_begun(recipe, material, device, seed),
             stages=recipe.stages,
@@ -210,7 +217,8 @@ def _settled(
         classes=classes,
         digest=told.hexdigest(),
     )
-    return replace(recipe, network=network, preprocess=preprocess), material
+    stages = settled_stages(recipe.stages, labels[parts[0]])
+    return replace(recipe, network=network, preprocess=preprocess, stages=stages), material
 
 
 def _begun(recipe: Recipe, material: Material, device: Device, seed: int) -> Classifier:

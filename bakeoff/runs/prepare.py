@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,17 +13,30 @@ from bakeoff.data.dataset import Dataset
 from bakeoff.data.pack import pack
 from bakeoff.data.progress import Progress
 from bakeoff.models.classifier import settle
+from bakeoff.models.shrinking import refuse_unshrinkable
 from bakeoff.spec.image import Channels, Preprocess
+from bakeoff.spec.network import Network
 from bakeoff.spec.recipe import Recipe
 from bakeoff.spec.training import Budget, Stage
 from bakeoff.training.material import Material
 
-__all__ = ["initial_pictures", "prepared", "scaled", "settled", "statistics"]
+__all__ = [
+    "initial_pictures",
+    "prepared",
+    "refuse_sizes",
+    "scaled",
+    "settled",
+    "settled_stages",
+    "statistics",
+]
 
 _FOR_STATISTICS = 5000 * 32 * 32
 """Pixels that layers which start from the data see."""
 
 _CHUNK = 1000
+
+_STRONG = 10
+"""Times the pictures of the smallest class that the largest may have for weights to do."""
 
 
 def settled(recipe: Recipe, dataset: Dataset, *, progress: Progress) -> Recipe:
@@ -33,7 +47,24 @@ def settled(recipe: Recipe, dataset: Dataset, *, progress: Progress) -> Recipe:
     )
     if preprocess.mean is None:
         preprocess = _with_statistics(preprocess, dataset, progress)
-    return replace(recipe, network=network, preprocess=preprocess)
+    stages = settled_stages(recipe.stages, dataset.labels[dataset.split.train])
+    return replace(recipe, network=network, preprocess=preprocess, stages=stages)
+
+
+def settled_stages(stages: tuple[Stage, ...], labels: npt.NDArray[np.int64]) -> tuple[Stage, ...]:
+    """Stages that say how they balance classes, decided by the training part's labels.
+
+    Weights show every picture once an epoch. Where a picture of the smallest class would weigh more
+    than ten of the largest, it would rule its batch, and most batches would have none: there
+    sampling is the steadier way.
+    """
+    counts = np.unique(labels, return_counts=True)[1]
+    way: Literal["weights", "sampling"] = "weights"
+    if counts.max() > _STRONG * counts.min():
+        way = "sampling"
+    return tuple(
+        replace(stage, balance=way) if stage.balance == "auto" else stage for stage in stages
+    )
 
 
 def prepared(recipe: Recipe, dataset: Dataset, *, progress: Progress) -> Material:
@@ -62,6 +93,22 @@ def scaled(stages: tuple[Stage, ...], budget: Budget | None) -> tuple[Stage, ...
         return stages
     share = budget.epochs / sum(stage.epochs for stage in stages)
     return tuple(replace(stage, epochs=stage.epochs * share) for stage in stages)
+
+
+def refuse_sizes(recipe: Recipe, classes: int) -> None:
+    """An error where a stage wants pictures of a size that the settled network cannot take."""
+    full = recipe.preprocess.size
+    assert full is not None, "not settled"
+    for place, stage in enumerate(recipe.stages):
+        if stage.size is not None:
+            assert isinstance(recipe.network, Network), "an estimator has no stages"
+            refuse_unshrinkable(
+                recipe.network,
+                full=full,
+                size=stage.size,
+                classes=classes,
+                field=f"Recipe.stages[{place}].size",
+            )
 
 
 def _with_statistics(preprocess: Preprocess, dataset: Dataset, progress: Progress) -> Preprocess:

@@ -14,10 +14,11 @@ from bakeoff.data.memory import free_memory
 from bakeoff.models.footprint import footprint, refuse_too_large
 from bakeoff.spec.errors import SpecError
 from bakeoff.spec.estimator import Estimator
+from bakeoff.spec.network import Network
 from bakeoff.spec.recipe import Recipe
 from bakeoff.training.feeding import Job, waits_for_features
 
-__all__ = ["with_room"]
+__all__ = ["seconds_per_picture", "with_room"]
 
 _FEWEST = 2
 """Batch norms want two pictures at least."""
@@ -44,24 +45,30 @@ def _in_pieces(recipe: Recipe, job: Job) -> Job:
         return job
     free = free_memory(job.device.place)
     pieces = []
-    for train in {stage.train for stage in recipe.stages if stage.train != "head"}:
-        needs = footprint(
-            recipe.network, recipe.preprocess, classes=job.material.classes, train=train
-        )
+    for train, size in {(s.train, s.size) for s in recipe.stages if s.train != "head"}:
+        network = recipe.network if size is None else _smaller(recipe.network, size)
+        needs = footprint(network, recipe.preprocess, classes=job.material.classes, train=train)
         refuse_too_large(needs, batch=_FEWEST, free=free, slots=_SLOTS)
         pieces.append(needs.largest_batch(free, slots=_SLOTS))
     return replace(job, piece=min(pieces)) if pieces else job
 
 
+def _smaller(network: Network, size: int) -> Network:
+    assert network.backbone is not None
+    return replace(network, backbone=replace(network.backbone, size=size))
+
+
 def _refuse_too_slow(job: Job, seconds: float) -> None:
     """A budget that ends before the first result would be a budget for nothing."""
-    each = _seconds_per_picture(job)
+    each = seconds_per_picture(job)
     train, val = len(job.material.train), len(job.material.val)
     if waits_for_features(job):
         what, need = "to run the frozen backbone once over all pictures", each * (train + val)
     elif job.stages and job.stages[0].train != "head":
         what = "for one step and one look at validation"
-        need = each * (_BACKWARD * min(job.stages[0].batch, train) + val)
+        first = job.stages[0]
+        area = 1.0 if first.size is None else (first.size / job.classifier.size) ** 2
+        need = each * (_BACKWARD * min(first.batch, train) * area + val)
     else:
         return
     if need > seconds:
@@ -74,10 +81,10 @@ def _refuse_too_slow(job: Job, seconds: float) -> None:
 
 
 @torch.inference_mode()
-def _seconds_per_picture(job: Job) -> float:
+def seconds_per_picture(job: Job, sample: int = _SAMPLE) -> float:
     """Forward, measured on a few pictures; the first pass also sets up kernels."""
     job.classifier.eval()
-    some = torch.from_numpy(job.material.pictures[job.material.train[:_SAMPLE]])
+    some = torch.from_numpy(job.material.pictures[job.material.train[:sample]])
     some = some.to(job.device.place)
     took = 0.0
     for _ in range(2):

@@ -7,6 +7,8 @@ checkpoints/       where to go on from, while it runs
 predictions/       probabilities per picture
 weights.safetensors
 result.json        the seal: there when all the rest is whole
+
+Other tools' views of it (tensorboard/, mlruns/, mlflow.json) may lie beside these.
 """
 
 from __future__ import annotations

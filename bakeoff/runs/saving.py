@@ -21,11 +21,11 @@ from safetensors.torch import load as tensors_from_bytes
 from safetensors.torch import save as bytes_from_tensors
 from torch import Tensor
 
-import bakeoff
 from bakeoff.data.cache import sync, writing
 from bakeoff.spec import codec
 from bakeoff.spec.errors import DataError
 from bakeoff.spec.recipe import Recipe
+from bakeoff.version import __version__
 
 __all__ = ["SCHEMA", "Saved", "read", "write"]
 
@@ -57,7 +57,7 @@ def write(path: Path, saved: Saved) -> None:
     }
     facts = {
         "schema": SCHEMA,
-        "bakeoff": bakeoff.__version__,
+        "bakeoff": __version__,
         **saved.facts,
         "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
     }

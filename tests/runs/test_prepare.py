@@ -9,7 +9,14 @@ import pytest
 
 from bakeoff.data.progress import silent
 from bakeoff.runs import prepare
-from bakeoff.runs.prepare import initial_pictures, prepared, scaled, settled
+from bakeoff.runs.prepare import (
+    initial_pictures,
+    prepared,
+    refuse_sizes,
+    scaled,
+    settled,
+    settled_stages,
+)
 from bakeoff.spec.errors import SpecError
 from bakeoff.spec.image import Augment, Preprocess
 from bakeoff.spec.recipe import Recipe
@@ -81,6 +88,53 @@ def test_epochs_are_scaled_in_proportion() -> None:
     assert scaled(stages, Budget(seconds=5)) == stages
     assert scaled(stages, None) == stages
     assert scaled((), Budget(epochs=5)) == ()
+
+
+def test_how_classes_are_balanced_is_settled() -> None:
+    """`auto` becomes weights, or sampling where the largest class has more than ten times the
+    pictures of the smallest; what is declared stays."""
+    stages = tuple(stage(balance=way) for way in ("auto", "none", "weights", "sampling"))
+    for small, way in ((10, "weights"), (9, "sampling")):
+        labels = np.repeat([0, 2, 5], [100, 50, small])
+        made = [one.balance for one in settled_stages(stages, labels)]
+        assert made == [way, "none", "weights", "sampling"]
+    assert settle(recipe(stage(balance="auto"))).stages[0].balance == "weights"
+
+
+@pytest.mark.parametrize(
+    ("declared", "message"),
+    [
+        (
+            recipe(stage(), stage(size=2)),
+            "Recipe.stages[1].size, 2 pixels: row 3, MaxPool(): 1×1 input is smaller than its 2×2 "
+            "window; the pictures are 2×2, so make it smaller or pass size=8.",
+        ),
+        (
+            recipe(stage(size=9)),
+            "Recipe.stages[0].size must be at most the 8 pixels that the network sees, but is 9.",
+        ),
+        (
+            recipe(stage(train="all", size=40), network=backbone()),
+            "Recipe.stages[0].size must be at most the 32 pixels that the network sees, but is 40.",
+        ),
+    ],
+)
+def test_stages_that_are_too_small_or_too_large(declared: Recipe, message: str) -> None:
+    """A stage's pictures must suit the network's table, and are never enlarged."""
+    with pytest.raises(SpecError) as caught:
+        refuse_sizes(settle(declared), 10)
+    assert str(caught.value) == message
+    refuse_sizes(settle(recipe(stage(size=8), stage(size=6))), 10)
+
+
+def test_heads_on_features_have_no_size() -> None:
+    """Their pictures are looked at once."""
+    with pytest.raises(SpecError) as caught:
+        recipe(stage(train="head", size=16), network=backbone())
+    assert str(caught.value) == (
+        "Recipe.stages[0].size must be None where only the head is trained: its features are "
+        "computed once, at full size, but is 16."
+    )
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ def test_a_frozen_backbone_needs_no_room_for_gradients(monkeypatch: pytest.Monke
 
 def test_a_budget_too_short_for_the_backbone_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """If one pass over the pictures takes longer than there is, it is said before it begins."""
-    monkeypatch.setattr(room, "_seconds_per_picture", lambda job: 2.0)
+    monkeypatch.setattr(room, "seconds_per_picture", lambda job: 2.0)
     recipe, job = made(HEAD, seconds=60)
     with pytest.raises(SpecError) as caught:
         with_room(recipe, job)
@@ -110,14 +110,14 @@ def test_features_that_are_kept_need_no_time(monkeypatch: pytest.MonkeyPatch, ca
     assert (cache / "features").is_dir()
     recipe, job = made(HEAD, seconds=1)
     assert not waits_for_features(job)
-    monkeypatch.setattr(room, "_seconds_per_picture", lambda job: 1000.0)
+    monkeypatch.setattr(room, "seconds_per_picture", lambda job: 1000.0)
     assert with_room(recipe, job).seconds == 1
 
 
 def test_the_pace_is_measured() -> None:
     """A picture takes some time on any machine."""
     _, job = made(HEAD)
-    assert 0 < room._seconds_per_picture(job) < 10
+    assert 0 < room.seconds_per_picture(job) < 10
 
 
 def test_networks_from_tables_are_not_asked() -> None:

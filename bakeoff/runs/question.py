@@ -1,0 +1,137 @@
+"""What a bake-off was asked, as a value: what an interrupted one is held to when it goes on."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, get_args
+
+from bakeoff.evaluation.choice import Prefer
+from bakeoff.spec.errors import SpecError, one_of
+from bakeoff.spec.rules import at_least
+
+__all__ = ["DEFAULT", "SEEDS", "Prefer", "Question", "parse_latency", "parse_size"]
+
+DEFAULT = "default"
+"""The name of the line-up that is chosen from data, device and budget."""
+
+SEEDS = 3
+_MOST_SEEDS = 100
+
+_OPTIONS = {
+    "lineup": "--lineup",
+    "seeds": "--seeds",
+    "seconds": "--budget",
+    "epochs": "--epochs",
+    "size": "--size",
+    "weights": "--weights",
+    "stopping": "--no-stopping",
+}
+"""What decides how the contenders are trained. All else is how they are judged, and may change."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Question:
+    """The data is named apart, by its digest."""
+
+    data: str
+    """As the user named it."""
+
+    lineup: str = DEFAULT
+    """The name of a line-up, or recipes with commas between."""
+
+    seeds: int = SEEDS
+    seconds: float | None = None
+    """For the whole bake-off."""
+
+    epochs: float | None = None
+    """For each run."""
+
+    size: int | None = None
+    weights: str | None = None
+    stopping: bool = True
+    """Whether hopeless contenders are stopped early."""
+
+    test: bool = True
+    """Whether the test part is opened at the end."""
+
+    tta: bool = False
+    """Whether several views of each picture are looked at, too."""
+
+    prefer: Prefer = "accuracy"
+    max_latency: float | None = None
+    """Seconds for one picture."""
+
+    max_size: int | None = None
+    """Bytes on disk."""
+
+    margin: float = 0.005
+    """Difference in accuracy up to which two contenders are as good as each other."""
+
+    command: str = ""
+
+    def __post_init__(self) -> None:
+        at_least("--seeds", self.seeds, 1)
+        if self.seeds > _MOST_SEEDS:
+            raise SpecError("--seeds", f"must be at most {_MOST_SEEDS}", self.seeds)
+        if self.seconds is not None and self.epochs is not None:
+            rule = "exclude each other"
+            raise SpecError("--epochs and --budget", rule, suggestion="Give one.")
+        for name in ("seconds", "epochs", "max_latency", "max_size"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < float("inf"):
+                option = _OPTIONS.get(name, "--" + name.replace("_", "-"))
+                raise SpecError(option, "must be a number greater than 0", value)
+        if self.prefer not in get_args(Prefer):
+            rule = "must be accuracy, latency or size"
+            suggestion = one_of(str(self.prefer), get_args(Prefer))
+            raise SpecError("--prefer", rule, self.prefer, suggestion)
+        if not 0 <= self.margin < 1:
+            rule = "must be a share of the pictures, at least 0 and below 1"
+            raise SpecError("--margin", rule, self.margin, "Write 0.5% or 0.005.")
+
+    def to_json(self) -> dict[str, Any]:
+        """For bakeoff.json."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, told: dict[str, Any]) -> Question:
+        """What `to_json` told."""
+        return cls(**{field.name: told[field.name] for field in fields(cls)})
+
+    def refuse_other(self, before: Question, where: Path) -> None:
+        """An error unless contenders would be trained as they were `before`."""
+        for name, option in _OPTIONS.items():
+            mine, theirs = getattr(self, name), getattr(before, name)
+            if mine != theirs:
+                raise SpecError(
+                    f"{option} of {where}",
+                    f"must be what it began with, {_said(theirs)}",
+                    "not given" if mine is None else mine,
+                    "Give the same options, or another --out.",
+                )
+
+
+def parse_latency(text: str) -> float:
+    """Seconds in a text such as `20ms` or `0.5s`."""
+    return _parsed(text, {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6}, "--max-latency", "20ms")
+
+
+def parse_size(text: str) -> int:
+    """Bytes in a text such as `10MB`."""
+    units = {"b": 1.0, "kb": 1e3, "mb": 1e6, "gb": 1e9}
+    return round(_parsed(text, units, "--max-size", "10MB"))
+
+
+def _parsed(text: str, units: dict[str, float], option: str, example: str) -> float:
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zµ]+)\s*", text.lower())
+    if match is None or match[2] not in units or not float(match[1]):
+        raise SpecError(
+            option, "must be an amount with its unit", text, f"Write it like {example}."
+        )
+    return float(match[1]) * units[match[2]]
+
+
+def _said(value: object) -> str:
+    return "not given" if value is None else repr(value)

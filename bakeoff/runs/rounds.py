@@ -1,0 +1,361 @@
+"""The runs of a bake-off, one after another: a round is one seed of everyone who is still in."""
+
+from __future__ import annotations
+
+import errno
+import gc
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from bakeoff.data.dataset import Dataset
+from bakeoff.data.progress import Progress
+from bakeoff.runs.allotment import Allotment
+from bakeoff.runs.board import Happening, RunBegan, RunEnded, Status, Told
+from bakeoff.runs.elimination import WORTH, lost
+from bakeoff.runs.execute import execute
+from bakeoff.runs.folder import Folder, Record
+from bakeoff.runs.journal import DEATHS, Ended, Past
+from bakeoff.runs.lineup import Contender
+from bakeoff.runs.run import Run
+from bakeoff.runs.watchman import Watchman
+from bakeoff.spec.errors import CacheError, UserError
+from bakeoff.spec.training import Budget
+from bakeoff.training import checkpoint
+from bakeoff.training.device import Device
+from bakeoff.training.events import Evaluated, Event
+
+__all__ = ["Rounds", "right"]
+
+_BEAT = 10.0
+"""Seconds between lines that say only how much time was used."""
+
+
+@dataclass(kw_only=True, eq=False)
+class Rounds:
+    """All runs of a bake-off."""
+
+    folder: Folder
+    record: Record
+    dataset: Dataset
+    device: Device
+    past: Past
+    allotment: Allotment
+    tell: Callable[[Happening], None]
+    stop: Callable[[], bool]
+    progress: Progress
+    measure: Callable[[Contender, Run], None]
+    """What is done with the first run of a contender that ends well."""
+
+    _noted: float = field(default_factory=time.monotonic)
+
+    def go(self) -> bool:
+        """Make all runs; False where it was asked to stop."""
+        for seed in range(self.record.question.seeds):
+            for contender in self.record.lineup.contenders:
+                if not self._go_one(contender, seed):
+                    return False
+            if seed + 1 < self.record.question.seeds:
+                self._stop_the_lost(seed)
+        return True
+
+    def finished(self, contender: str) -> list[Run]:
+        """Runs of a contender that ended well so far, by seed."""
+        seeds = range(self.record.question.seeds)
+        names = [(f"{contender}-{seed}", seed) for seed in seeds]
+        return [
+            self.folder.run(contender, seed)
+            for name, seed in names
+            if name in self.past.ended and self.past.ended[name].status == "finished"
+        ]
+
+    def _go_one(self, contender: Contender, seed: int) -> bool:
+        name = f"{contender.name}-{seed}"
+        run = self.folder.run(contender.name, seed)
+        before = self.past.ended.get(name)
+        if before is not None:
+            self._tell_end(contender, seed, before, remembered=True)
+            if before.status == "finished" and contender.name not in self.past.costs:
+                self.measure(contender, run)
+            return True
+        why = self._given_up(contender)
+        if why is not None:
+            self._tell_end(contender, seed, Ended(status=why[0], reason=why[1], seconds=0.0))
+            return True
+        if self.stop():
+            return False
+        place = _place(run)
+        if self.past.places.get(name) == place and self.past.deaths.get(name, 0) >= DEATHS:
+            reason = (
+                f"The whole process died {DEATHS} times while this ran, and got no further: out of "
+                "memory, perhaps."
+            )
+            self._end(contender, seed, Ended(status="crashed", reason=reason, seconds=0.0))
+            return True
+        return self._run(contender, seed, run, place)
+
+    def _run(self, contender: Contender, seed: int, run: Run, place: str) -> bool:
+        name = f"{contender.name}-{seed}"
+        resume = (run.path / "environment.json").exists()
+        share = self.past.shares.get(name) if resume else self._share(contender, seed)
+        if not resume:
+            # What a life that ended at once may have left there.
+            shutil.rmtree(run.path, ignore_errors=True)
+        self.past.shares[name] = share
+        self._note("began", run=name, share=share, place=place)
+        self.tell(RunBegan(contender=contender.name, seed=seed, share=share, resumed=resume))
+        began, beside = time.monotonic(), self._watchman(contender, seed, share)
+        done = self._done(contender, seed, run, share, resume, beside)
+        seconds = time.monotonic() - began
+        if not done and beside.reason is None:
+            return False
+        status, reason = ("finished", None) if done or beside.reason is None else beside.reason
+        self._end(contender, seed, Ended(status=status, reason=reason, seconds=seconds))
+        if done:
+            self._ended_well(contender, run, seconds)
+        else:
+            _let_go()
+        return True
+
+    def _done(
+        self,
+        contender: Contender,
+        seed: int,
+        run: Run,
+        share: float | None,
+        resume: bool,
+        beside: Watchman,
+    ) -> bool:
+        """Whether the run is over and sealed. If not `beside` knows why, or it was asked to stop.
+
+        It is put aside on record, so that no one takes it for one in which the process died.
+        """
+        done = False
+        try:
+            done = self._executed(contender, seed, run, share, resume, beside)
+        except KeyboardInterrupt:
+            # Work that has no checkpoint of its own ends like this where it has to stop.
+            if beside.reason is None and not self.stop():
+                raise
+        except Exception as error:
+            if not _is_its_own(error):
+                raise
+            beside.reason = ("crashed", _in_words(error))
+        finally:
+            if not done:
+                self._note("aside", run=f"{contender.name}-{seed}")
+        return done
+
+    def _ended_well(self, contender: Contender, run: Run, seconds: float) -> None:
+        if not contender.expected.fills:
+            longest = max(seconds, self.allotment.used.get(contender.name, 0.0))
+            self.allotment.used[contender.name] = longest
+        self.measure(contender, run)
+
+    def _watchman(self, contender: Contender, seed: int, share: float | None) -> Watchman:
+        name = contender.name
+
+        def tell(event: Event, place: float) -> None:
+            self.tell(Told(contender=name, seed=seed, event=event, place=place))
+            if isinstance(event, Evaluated):
+                self._beat()
+
+        return Watchman(
+            contender.recipe.stages,
+            tell=tell,
+            asked=self.stop,
+            aside=lambda: self._note("aside", run=f"{name}-{seed}"),
+            share=None if contender.expected.fills else share,
+            best=self._best() if self.record.question.stopping else None,
+        )
+
+    def _executed(
+        self,
+        contender: Contender,
+        seed: int,
+        run: Run,
+        share: float | None,
+        resume: bool,
+        beside: Watchman,
+    ) -> bool:
+        budget = None if share is None else Budget(seconds=share)
+        if share is None and self.record.lineup.epochs is not None:
+            budget = Budget(epochs=self.record.lineup.epochs)
+        outcome = execute(
+            contender.recipe,
+            self.dataset,
+            run.path,
+            seed=seed,
+            budget=budget,
+            device=self.device,
+            resume=resume,
+            listen=beside.heard,
+            stop=beside.stop,
+            progress=self.progress,
+        )
+        return outcome.finished
+
+    def _share(self, contender: Contender, seed: int) -> float | None:
+        """Seconds for this run. Within a round all that use up their time get the same."""
+        if self.allotment.seconds is None:
+            return None
+        started = [
+            self.past.shares[name]
+            for one in self.record.lineup.contenders
+            if one.expected.fills
+            and (name := f"{one.name}-{seed}") in self.past.shares
+            and one.name != contender.name
+        ]
+        if contender.expected.fills and started:
+            return started[0]
+        to_come: dict[str, int] = {}
+        filling, unmeasured = 0, 0
+        for one in self.record.lineup.contenders:
+            if self._given_up(one) is not None:
+                continue
+            seeds = range(self.record.question.seeds)
+            count = sum(f"{one.name}-{k}" not in self.past.ended for k in seeds)
+            unmeasured += one.name not in self.past.costs
+            if one.expected.fills:
+                filling += count
+            elif count:
+                to_come[one.name] = count
+        return self.allotment.share(
+            contender.name,
+            filling=filling,
+            others=to_come,
+            unmeasured=unmeasured,
+            seeds=self.record.question.seeds,
+        )
+
+    def _given_up(self, contender: Contender) -> tuple[Status, str] | None:
+        """Why a contender gets no other run."""
+        if contender.name in self.past.stopped:
+            return "stopped", self.past.stopped[contender.name]
+        for seed in range(self.record.question.seeds):
+            ended = self.past.ended.get(f"{contender.name}-{seed}")
+            if ended is None or ended.status == "finished":
+                return None
+            if ended.status != "finished":
+                return _status(ended.status), f"Seed {seed}: {ended.reason}"
+        return None
+
+    def _stop_the_lost(self, seed: int) -> None:
+        if not self.record.question.stopping:
+            return
+        correct = {
+            one.name: right(runs)
+            for one in self.record.lineup.contenders
+            if (runs := self.finished(one.name)) and len(runs) == seed + 1
+        }
+        eligible = [name for name in correct if self._eligible(name)]
+        margin = self.record.question.margin
+        for name, reason in lost(correct, eligible=eligible, margin=margin).items():
+            took = [self.past.ended[f"{name}-{k}"].seconds for k in range(seed + 1)]
+            if name not in self.past.stopped and max(took) >= WORTH:
+                self.past.stopped[name] = reason
+                self._note("stopped", contender=name, reason=reason)
+
+    def _eligible(self, name: str) -> bool:
+        """Whether a contender is within the limits, as far as that was measured."""
+        cost, question = self.past.costs.get(name, {}), self.record.question
+        limits = ((question.max_latency, "latency"), (question.max_size, "bytes"))
+        return all(limit is None or cost.get(what, 0) <= limit for limit, what in limits)
+
+    def _best(self) -> tuple[str, float] | None:
+        """The contender that could win so far, and its accuracy on validation."""
+        found = {
+            one.name: float(right(runs).mean())
+            for one in self.record.lineup.contenders
+            if (runs := self.finished(one.name)) and self._eligible(one.name)
+        }
+        return max(found.items(), key=lambda item: item[1]) if found else None
+
+    def _end(self, contender: Contender, seed: int, ended: Ended) -> None:
+        name = f"{contender.name}-{seed}"
+        self.past.ended[name] = ended
+        self._note(
+            "ended",
+            run=name,
+            status=ended.status,
+            reason=ended.reason,
+            seconds=round(ended.seconds, 3),
+        )
+        self._tell_end(contender, seed, ended)
+
+    def _tell_end(
+        self, contender: Contender, seed: int, ended: Ended, *, remembered: bool = False
+    ) -> None:
+        validation = None
+        if ended.status == "finished":
+            validation = self.folder.run(contender.name, seed).result()["accuracy"]
+        self.tell(
+            RunEnded(
+                contender=contender.name,
+                seed=seed,
+                status=_status(ended.status),
+                validation=validation,
+                seconds=ended.seconds,
+                reason=ended.reason,
+                remembered=remembered,
+            )
+        )
+
+    def _beat(self) -> None:
+        """Have the time that was used on record, now and then."""
+        if time.monotonic() - self._noted >= _BEAT:
+            self._note("beat")
+
+    def _note(self, kind: str, **facts: Any) -> None:
+        self._noted = time.monotonic()
+        spent = round(self.allotment.spent() - self.past.spent, 3)
+        self.folder.journal.record(kind, **facts, spent=spent)
+
+
+def right(runs: list[Run]) -> npt.NDArray[np.bool_]:
+    """Whether each validation picture is right, runs × pictures."""
+    tables = [run.predictions("val") for run in runs]
+    return np.stack([one["probabilities"].argmax(1) == one["labels"] for one in tables])
+
+
+def _place(run: Run) -> str:
+    """The newest checkpoint's name."""
+    found = checkpoint.checkpoints(run.checkpoints)
+    return found[0].name if found else ""
+
+
+def _is_its_own(error: BaseException) -> bool:
+    """Whether the contender is at fault, rather than the machine or the person at it."""
+    if not isinstance(error, Exception) or isinstance(error, CacheError):
+        return False
+    return not (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT))
+
+
+def _in_words(error: BaseException) -> str:
+    if isinstance(error, UserError):
+        return str(error)
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def _status(word: str) -> Status:
+    known: dict[str, Status] = {
+        "finished": "finished",
+        "crashed": "crashed",
+        "stopped": "stopped",
+        "unfinished": "unfinished",
+    }
+    return known[word]
+
+
+def _let_go() -> None:
+    """Give back what an error's traceback holds in circles, before the next run wants memory."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
