@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib import resources
 
 import numpy as np
-import numpy.typing as npt
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-import bakeoff
 from bakeoff.data.audit import Audit
 from bakeoff.data.dataset import Dataset
-from bakeoff.data.decode import decode, fit
 from bakeoff.data.duplicates import Duplicates, Pair
-from bakeoff.data.encode import data_uri
 from bakeoff.data.facts import Facts, Odd
-from bakeoff.data.listing import ArrayPictures
 from bakeoff.report.scatter import scatter
-from bakeoff.spec.image import Preprocess
+from bakeoff.report.thumbnails import Thumbnail, thumbnail
+from bakeoff.version import __version__
 
 __all__ = ["audit_page"]
 
@@ -36,21 +31,6 @@ BROKEN = 100
 """Broken pictures that are listed."""
 
 PARTS = {"train": "train", "val": "validation", "test": "test", "": "unused"}
-
-_SMALL = Preprocess(size=SIDE, fit="stretch", interpolation="area")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Shown:
-    """One picture on the page."""
-
-    source: str
-    width: int
-    height: int
-    name: str
-    alt: str
-    small: bool
-    """Shown larger than it is, so its pixels are to be seen."""
 
 
 def audit_page(dataset: Dataset, audit: Audit) -> str:
@@ -73,7 +53,7 @@ def audit_page(dataset: Dataset, audit: Audit) -> str:
         odd=_odd(dataset, facts),
         broken_shown=facts.broken[:BROKEN],
         sizes=Markup(scatter(dataset.scan.widths, dataset.scan.heights)),
-        version=bakeoff.__version__,
+        version=__version__,
     )
 
 
@@ -100,7 +80,7 @@ def _balance(facts: Facts) -> list[dict[str, object]]:
     ]
 
 
-def _samples(dataset: Dataset) -> list[tuple[str, list[Shown]]]:
+def _samples(dataset: Dataset) -> list[tuple[str, list[Thumbnail]]]:
     """A few pictures of each class, in the order of their digests: any order, but always one.
 
     Test pictures are left out, so that nobody tunes on having seen them.
@@ -116,13 +96,13 @@ def _samples(dataset: Dataset) -> list[tuple[str, list[Shown]]]:
     ]
 
 
-def _pairs(dataset: Dataset, found: Duplicates, limit: int) -> list[tuple[Pair, list[Shown]]]:
+def _pairs(dataset: Dataset, found: Duplicates, limit: int) -> list[tuple[Pair, list[Thumbnail]]]:
     return [
         (pair, [_shown(dataset, place) for place in pair.places]) for pair in found.listed[:limit]
     ]
 
 
-def _odd(dataset: Dataset, facts: Facts) -> list[tuple[str, Odd, list[Shown]]]:
+def _odd(dataset: Dataset, facts: Facts) -> list[tuple[str, Odd, list[Thumbnail]]]:
     """Odd pictures of each kind; those of the test part are counted, but not shown."""
     sealed = set(dataset.split.test.tolist())
     kinds = (
@@ -142,32 +122,5 @@ def _open(odd: Odd, sealed: set[int]) -> list[int]:
     return [place for place in odd.places if place not in sealed]
 
 
-def _shown(dataset: Dataset, place: int) -> Shown:
-    width, height = int(dataset.scan.widths[place]), int(dataset.scan.heights[place])
-    label, name = dataset.classes[dataset.labels[place]], dataset.pictures.name(place)
-    scale = SIDE / max(width, height)
-    small = scale >= 1
-    size = max(round(width * scale), 1), max(round(height * scale), 1)
-    pixels = _pixels(dataset, place, small)
-    if small:
-        source = data_uri(pixels, "webp", quality=100)
-    else:
-        source = data_uri(pixels, "webp", quality=82, size=size)
-    return Shown(
-        source=source,
-        width=size[0],
-        height=size[1],
-        name=name,
-        alt=f"{label}: {name}",
-        small=small,
-    )
-
-
-def _pixels(dataset: Dataset, place: int, small: bool) -> npt.NDArray[np.uint8]:
-    if small:
-        return dataset.picture(place)
-    # A square for now: one decoding, at the size that is needed.
-    pictures = dataset.pictures
-    if isinstance(pictures, ArrayPictures):
-        return fit(pictures.array[place], _SMALL)
-    return decode(pictures.path(place), _SMALL, name=pictures.name(place))
+def _shown(dataset: Dataset, place: int) -> Thumbnail:
+    return thumbnail(dataset, place, side=SIDE, quality=82)

@@ -1,0 +1,76 @@
+"""The whole job in one call."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+import bakeoff
+from bakeoff.report import bakeoff as whole
+from bakeoff.runs.board import Doing, Happening
+from bakeoff.runs.folder import Folder
+from bakeoff.spec.errors import SpecError
+from tests.runs.baking import cheap, near, tiny
+from tests.runs.digits import digits
+from tests.training.jobs import DEVICE
+
+
+@pytest.fixture(autouse=True)
+def _cheap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Costs are not measured, and one thread is enough."""
+    cheap(monkeypatch)
+    monkeypatch.setattr(whole, "choose", lambda name: DEVICE)
+
+
+def test_run(tmp_path: Path) -> None:
+    """Recipes as values and limits as texts; result.json, both reports and a Result come out."""
+    told: list[Happening] = []
+    out = tmp_path / "out"
+    result = bakeoff.run(
+        digits(),
+        lineup=[near(), tiny()],
+        seeds=1,
+        epochs=1,
+        out=out,
+        prefer="size",
+        max_latency="1s",
+        max_size="1MB",
+        listen=told.append,
+    )
+    assert isinstance(result, bakeoff.Result)
+    assert result.winner == "near"
+    assert result.path == out
+    assert "near" in (out / "report.html").read_text()
+    assert (out / "report.md").read_text().startswith("# Bake-off: digits")
+    question = Folder(path=out).record().question
+    assert (question.lineup, question.prefer) == ("near,tiny", "size")
+    assert (question.max_latency, question.max_size) == (1.0, 1_000_000)
+    assert told[-1] == Doing(text="writing the report")
+
+
+def test_names_are_looked_up_first(tmp_path: Path) -> None:
+    """A misspelt recipe is told before the data is looked for."""
+    with pytest.raises(SpecError, match=r"Did you mean 'cnn3'\?"):
+        bakeoff.run(tmp_path / "nowhere", lineup="linear,cnn33", out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_asked_again(tmp_path: Path) -> None:
+    """What is not given is what it was."""
+    bakeoff.run(digits(), lineup=[near()], seeds=1, out=tmp_path, test=False)
+    question = whole.asked_again(tmp_path, {"prefer": "size", "test": True})
+    assert (question.seeds, question.prefer, question.test) == (1, "size", True)
+
+
+def test_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Named by time and data, and never one that is there."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(time, "strftime", lambda form: "2026-01-02-030405")
+    first = whole.new_folder("photos of/cats & dogs.zip")
+    assert first == Path("bakeoffs/2026-01-02-030405-cats---dogs")
+    first.mkdir(parents=True)
+    assert whole.new_folder("cats & dogs.zip").name == f"{first.name}-2"
+    assert re.fullmatch(r"[\d-]+-data", whole.new_folder("…").name)
