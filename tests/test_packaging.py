@@ -87,7 +87,7 @@ def test_pins_hold_versions_and_nothing_else() -> None:
     """Pins name no place and no local build, so that they fit every machine."""
     for name, version in pins().items():
         assert re.fullmatch(r"[a-z0-9.-]+", name), name
-        assert re.fullmatch(r"\d+(\.\d+)*(\.post\d+)?", version), (name, version)
+        assert re.fullmatch(r"\d+(\.\d+)*(b\d+|\.post\d+)?", version), (name, version)
 
 
 def test_the_tested_torch_is_in_the_range() -> None:

@@ -10,9 +10,8 @@ from typing import Annotated
 
 import typer
 
-from bakeoff import __version__
-from bakeoff.cli import backbones, data, doctor, recipes, train
-from bakeoff.cli.failure import DONE, report
+from bakeoff.cli import backbones, data, doctor, failure, recipes, report, run, train
+from bakeoff.version import __version__
 
 __all__ = ["app", "main"]
 
@@ -23,8 +22,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+app.command("run")(run.run)
 app.command("data")(data.data)
 app.command("train")(train.train)
+app.command("report")(report.report)
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(backbones.app, name="backbones")
 app.command("doctor")(doctor.doctor)
@@ -59,7 +60,8 @@ def main(words: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = app(arguments, prog_name="bakeoff", standalone_mode=False)
+        # What was typed goes along, for verbs that run it again in other processes.
+        code = app(arguments, prog_name="bakeoff", standalone_mode=False, obj=arguments)
     except (Exception, KeyboardInterrupt) as error:
-        return report(error, as_json="--json" in arguments, debug="--debug" in arguments)
-    return code if isinstance(code, int) else DONE
+        return failure.report(error, as_json="--json" in arguments, debug="--debug" in arguments)
+    return code if isinstance(code, int) else failure.DONE

@@ -13,10 +13,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from bakeoff import __version__
 from bakeoff.cli.text import size
 from bakeoff.data.cache import cache_folder
 from bakeoff.data.machine import Machine, look
+from bakeoff.version import __version__
 
 __all__ = ["MARKS", "Check", "checks"]
 
@@ -25,11 +25,15 @@ MARKS: dict[State, str] = {"fine": "✓", "note": "!", "broken": "✗"}
 
 NEEDED = ("filelock", "jinja2", "numpy", "pillow", "rich", "typer")
 EXTRAS = {
-    "train": ("torch", "torchvision", "timm", "safetensors", "scikit-learn"),
+    "train": ("torch", "torchvision", "timm", "safetensors", "scikit-learn", "scipy"),
     "hub": ("huggingface-hub", "pyarrow"),
     "parquet": ("pyarrow",),
     "clip": ("open_clip_torch",),
+    "onnx": ("onnx", "onnxruntime", "onnxscript"),
+    "openvino": ("onnx", "onnxscript", "openvino"),
     "report": ("matplotlib",),
+    "tensorboard": ("tensorboard",),
+    "mlflow": ("mlflow-skinny",),
 }
 """What each optional part brings; pyproject.toml says the same, and a test compares them."""
 

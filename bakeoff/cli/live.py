@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from bakeoff.cli import progress
-from bakeoff.cli.text import amount, duration
+from bakeoff.cli.text import amount, duration, size
 from bakeoff.data.progress import Progress, silent
 from bakeoff.spec.training import Stage
 from bakeoff.training.events import Checkpointed, Evaluated, Event, Finished, Noted, Stepped
@@ -47,6 +47,7 @@ class Lines:
         self._from = 0.0
         self._stage = -1
         self._pictures, self._seconds = 0, 0.0
+        self._memory = ""
         self._plain: Progress = silent if console is None else progress.Lines(sys.stderr)
 
     def working(self, task: str, done: int, total: int | None, unit: str = "pictures") -> None:
@@ -74,6 +75,7 @@ class Lines:
             self._from, self._began = event.place, time.monotonic()
         self._pictures += event.pictures
         self._seconds += event.seconds
+        self._memory = "" if event.memory is None else f", {size(event.memory)}"
         line = self._line(event)
         if self._live is not None:
             self._live.update(Text(line))
@@ -89,7 +91,7 @@ class Lines:
         rate = amount(event.pictures / max(event.seconds, 1e-9), "pictures")
         return (
             f"{self._where(event.stage)}epoch {event.epoch:.1f}, loss {event.loss:.3f}, "
-            f"{rate} pictures/s{left}"
+            f"{rate} pictures/s{self._memory}{left}"
         )
 
     def _evaluated(self, event: Evaluated) -> None:
@@ -98,7 +100,7 @@ class Lines:
         self._say(
             f"{self._where(event.stage)}epoch {event.epoch:.4g}: loss {event.train_loss:.3f}, "
             f"validation loss {event.loss:.3f}, validation accuracy {event.accuracy:.4f}, "
-            f"{rate} pictures/s" + ("" if event.best else " (not the best)")
+            f"{rate} pictures/s{self._memory}" + ("" if event.best else " (not the best)")
         )
 
     def _where(self, stage: int) -> str:

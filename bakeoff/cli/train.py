@@ -12,6 +12,16 @@ from bakeoff.cli.data import Classes, MaxBroken, Split, Subset, Val
 from bakeoff.cli.inputs import share, split_plan
 from bakeoff.cli.options import Debug, Json, Quiet, Source, complete_path, whole_number
 from bakeoff.cli.recipes import complete_recipe
+from bakeoff.cli.spreading import Devices, in_team, spread
+from bakeoff.cli.tracking import Track, chosen_tracker
+from bakeoff.cli.trying import (
+    BatchText,
+    FindRate,
+    auto_batch,
+    parse_batch,
+    say_batch,
+    show_rate,
+)
 from bakeoff.spec.errors import SpecError
 from bakeoff.spec.training import Budget, parse_budget
 
@@ -19,7 +29,9 @@ if TYPE_CHECKING:
     from bakeoff.cli.session import Session
     from bakeoff.data.dataset import Dataset
     from bakeoff.runs.execute import Outcome
+    from bakeoff.runs.tracking.tracker import Tracker
     from bakeoff.spec.recipe import Recipe
+    from bakeoff.training.events import Event
 
 __all__ = ["train"]
 
@@ -71,12 +83,37 @@ Weights = Annotated[
         autocompletion=complete_path,
     ),
 ]
+Balance = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOW",
+        help="Classes of unequal size count the same: weights in the loss, sampling, or auto, "
+        "which samples where the largest has over 10 times the pictures of the smallest.",
+    ),
+]
+Tta = Annotated[
+    bool,
+    typer.Option(
+        "--tta",
+        help="Also look at validation in several views of each picture (test-time augmentation), "
+        "reported apart.",
+    ),
+]
 DeviceName = Annotated[
     str | None, typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:N or mps.")
+]
+Int8 = Annotated[
+    bool,
+    typer.Option(
+        "--int8",
+        help="A head on a frozen backbone learns from features in int8, where a test on training "
+        "pictures shows them to be as good. Needs the extra onnx or openvino.",
+    ),
 ]
 
 
 def train(
+    context: typer.Context,
     source: Source,
     recipe: RecipeName,
     split: Split = None,
@@ -87,12 +124,19 @@ def train(
     max_broken: MaxBroken = "5%",
     size: Size = None,
     weights: Weights = None,
+    balance: Balance = None,
+    batch: BatchText = None,
+    find_rate: FindRate = False,
     seed: Seed = 0,
     epochs: Epochs = None,
     budget: BudgetText = None,
+    tta: Tta = False,
     out: Out = None,
     resume: Resume = False,
     device: DeviceName = None,
+    devices: Devices = None,
+    track: Track = None,
+    int8: Int8 = False,
     as_json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -100,57 +144,84 @@ def train(
     """Train one recipe on one dataset. The test part stays sealed."""
     from bakeoff.cli.session import session
 
-    with session(as_json=as_json, quiet=quiet, debug=debug) as say:
+    with session(as_json=as_json, quiet=quiet, debug=debug) as say, in_team() as age:
         plan = split_plan(split=split, val=val, subset=subset, folds=None, fold=0, seed=split_seed)
         limit = share(max_broken, field="--max-broken")
         wanted = _budget(epochs, budget)
         folder = _folder(out, recipe, resume)
+        number = parse_batch(batch)
+        tracked = chosen_tracker(track)
+        alone = {"--batch auto": batch == "auto", "--find-rate": find_rate}
+        spread(context, devices, device=device, folder=folder, alone=alone)
 
         from bakeoff.data.dataset import load
         from bakeoff.recipes import adapted, get
         from bakeoff.training.device import choose
         from bakeoff.training.team import from_environment
 
-        declared = adapted(get(recipe), size=size, weights=weights)
+        plain = adapted(get(recipe), size=size, weights=weights, balance=balance)
+        declared = adapted(plain, batch=number)
         team = from_environment()
         if not team.leads:
             say = say.silenced()
-        chosen = choose(device, local_rank=team.local_rank, local_world=team.local_world)
+        chosen = choose(device, int8=int8, local_rank=team.local_rank, local_world=team.local_world)
         with say.working() as progress:
             dataset = load(source, plan=plan, classes=classes, max_broken=limit, progress=progress)
         for reason in chosen.reasons:
             say.aside(reason)
-        outcome = _run(
-            say,
-            declared,
-            dataset,
-            folder,
-            seed=seed,
-            budget=wanted,
-            device=chosen,
-            resume=resume,
-        )
+        how: dict[str, Any] = {"seed": seed, "device": chosen}
+        if batch == "auto":
+            declared = auto_batch(declared, dataset, say, before=out if resume else None, **how)
+        say_batch(plain.stages, declared.stages, say)
+        if find_rate:
+            show_rate(declared, dataset, say, **how)
+            return
+        how |= {"budget": wanted, "tta": tta, "resume": resume, "spent": age}
+        outcome = _run(say, declared, dataset, folder, tracked, **how)
         if team.leads:
             _show(outcome, say)
 
 
-def _run(say: Session, recipe: Recipe, dataset: Dataset, folder: Path, **how: Any) -> Outcome:
+def _run(
+    say: Session,
+    recipe: Recipe,
+    dataset: Dataset,
+    folder: Path,
+    tracked: Tracker | None,
+    *,
+    spent: float,
+    **how: Any,
+) -> Outcome:
     """Train with somebody watching; a run that is stopped says how to go on."""
     from bakeoff.cli.live import watching
     from bakeoff.runs.execute import execute
+    from bakeoff.runs.run import Run
     from bakeoff.runs.stop import stopping
+    from bakeoff.runs.tracking.follower import following
     from bakeoff.training.clock import process_age
 
     silent = say.quiet or say.as_json
-    with stopping() as stop, watching(recipe.stages, quiet=silent) as listen:
+    run = Run(path=folder)
+    if tracked is not None:
+        say.aside(f"Tracked in {tracked.place(run)}.")
+    with (
+        stopping() as stop,
+        watching(recipe.stages, quiet=silent) as listen,
+        following(tracked, run, say.aside) as follow,
+    ):
+
+        def tell(event: Event) -> None:
+            listen(event)
+            follow(event)
+
         outcome = execute(
             recipe,
             dataset,
             folder,
-            listen=listen,
+            listen=tell,
             progress=listen.working,
             stop=stop,
-            spent=process_age() or 0.0,
+            spent=spent + (process_age() or 0.0),
             **how,
         )
     if not outcome.finished:
@@ -184,6 +255,9 @@ def _folder(out: Path | None, recipe: str, resume: bool) -> Path:
 
 
 def _show(outcome: Outcome, say: Session) -> None:
+    from bakeoff.report.figures.curves import keep_curves
+
+    keep_curves(outcome.run.path)
     result = outcome.run.result()
     if say.as_json:
         say.document({"run": str(outcome.run.path), **result})
@@ -196,6 +270,8 @@ def _show(outcome: Outcome, say: Session) -> None:
         "part is sealed.",
         soft_wrap=True,
     )
+    if "tta" in result:
+        say.console.print(_in_views(result["tta"]), soft_wrap=True)
     if "trials" in result:
         best = result["trials"][0]
         mean = best["mean"]
@@ -208,3 +284,18 @@ def _show(outcome: Outcome, say: Session) -> None:
     say.console.print(result["clock"], soft_wrap=True)
     exact = "exact" if result["exact"] else "not exact"
     say.console.print(f"Run: {outcome.run.path} ({exact})", soft_wrap=True)
+
+
+def _in_views(tta: dict[str, Any]) -> str:
+    if tta["views"] == 1:
+        return (
+            "Test-time augmentation: there is one view only, the picture itself, as the recipe "
+            "does not mirror and pictures this small are not moved."
+        )
+    pixels = "1 pixel" if tta["moved"] == 1 else f"{tta['moved']} pixels"
+    done = ["mirrored"] if tta["mirrored"] else []
+    done += [f"moved by {pixels}"] if tta["moved"] else []
+    return (
+        f"With test-time augmentation ({tta['views']} views: {' and '.join(done)}): accuracy "
+        f"{tta['accuracy']:.4f}, loss {tta['loss']:.4f}."
+    )

@@ -21,6 +21,13 @@ from bakeoff.cli.app import app
 
 VERBS = {
     "bakeoff": ["--version", "--install-completion", "--show-completion", "--help"],
+    "bakeoff run": [
+        *("DATA", "--lineup", "--seeds", "--budget", "--epochs", "--out", "--resume"),
+        *("--prefer", "--max-latency", "--max-size", "--margin", "--no-test", "--no-stopping"),
+        *("--tta", "--split", "--val", "--subset", "--split-seed", "--classes", "--max-broken"),
+        *("--size", "--weights", "--device"),
+        *("--json", "--quiet", "-q", "--debug", "--help"),
+    ],
     "bakeoff data": [
         "DATA",
         *("--split", "--val", "--folds", "--fold", "--subset", "--seed", "--classes"),
@@ -33,10 +40,14 @@ VERBS = {
     ],
     "bakeoff doctor": ["--json", "--debug", "--help"],
     "bakeoff recipes": ["--json", "--debug", "--help"],
+    "bakeoff report": [
+        *("DIR", "OTHER", "--html", "--json", "--quiet", "-q", "--debug", "--help"),
+    ],
     "bakeoff train": [
         *("DATA", "RECIPE", "--split", "--val", "--subset", "--split-seed", "--classes"),
-        *("--max-broken", "--size", "--weights", "--seed", "--epochs", "--budget", "--out"),
-        *("--resume", "--device"),
+        *("--max-broken", "--size", "--weights", "--balance", "--batch", "--find-rate", "--seed"),
+        *("--epochs", "--budget", "--tta", "--out", "--resume", "--device", "--devices"),
+        *("--track", "--int8"),
         *("--json", "--quiet", "-q", "--debug", "--help"),
     ],
     "bakeoff recipes show": ["RECIPE", "--size", "--classes", "--json", "--debug", "--help"],

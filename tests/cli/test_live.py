@@ -20,7 +20,7 @@ TWO = (Stage(epochs=1), Stage(epochs=1))
 TABLE = np.zeros((1, 2), np.float32)
 
 
-def stepped(place: float, stage: int = 0) -> Stepped:
+def stepped(place: float, stage: int = 0, memory: int | None = 2_500_000_000) -> Stepped:
     """A second's work on a thousand pictures."""
     return Stepped(
         stage=stage,
@@ -31,6 +31,7 @@ def stepped(place: float, stage: int = 0) -> Stepped:
         rate=1.0,
         pictures=1000,
         seconds=2.0,
+        memory=memory,
     )
 
 
@@ -60,17 +61,23 @@ def said(capsys: pytest.CaptureFixture[str], stages: tuple[Stage, ...], *events:
 
 
 def test_a_line_for_each_look(capsys: pytest.CaptureFixture[str]) -> None:
-    """Both losses, accuracy, and the speed since the last look."""
+    """Both losses, accuracy, the speed since the last look, and the memory held at most."""
     assert said(capsys, ONE, stepped(0.25), stepped(0.5), looked()) == (
-        "epoch 1: loss 0.750, validation loss 0.250, validation accuracy 0.9000, 500 pictures/s\n"
+        "epoch 1: loss 0.750, validation loss 0.250, validation accuracy 0.9000, 500 pictures/s, "
+        "2.5 GB\n"
     )
+
+
+def test_where_memory_is_not_known(capsys: pytest.CaptureFixture[str]) -> None:
+    """On a system that does not say, neither does the line."""
+    assert said(capsys, ONE, stepped(0.5, memory=None), looked()).endswith(", 500 pictures/s\n")
 
 
 def test_stages_are_numbered_where_there_are_several(capsys: pytest.CaptureFixture[str]) -> None:
     """And a look that was not the best says so."""
     text = said(capsys, TWO, stepped(0.5, 1), looked(best=False, stage=1))
     assert text.startswith("stage 2/2, epoch 1: loss 0.750")
-    assert text.endswith("500 pictures/s (not the best)\n")
+    assert text.endswith("500 pictures/s, 2.5 GB (not the best)\n")
 
 
 def test_notes_are_said(capsys: pytest.CaptureFixture[str]) -> None:
@@ -89,7 +96,7 @@ def test_lines_within_long_epochs(
     lines = said(capsys, ONE, *[stepped(place / 10) for place in range(1, 6)]).splitlines()
     assert 1 <= len(lines) <= 5
     assert lines[0].startswith("epoch 0.")
-    assert "loss 0.500, 500 pictures/s" in lines[0]
+    assert "loss 0.500, 500 pictures/s, 2.5 GB" in lines[0]
     assert lines[-1].endswith(" left")
 
 
@@ -126,6 +133,8 @@ def test_on_a_terminal() -> None:
         assert str(shown.get_renderable()) == "packing: 30 of 100 pictures"
         lines(stepped(0.1))
         lines(stepped(0.25))
-        assert str(shown.get_renderable()).startswith("epoch 0.5, loss 0.500, 500 pictures/s")
+        assert str(shown.get_renderable()).startswith(
+            "epoch 0.5, loss 0.500, 500 pictures/s, 2.5 GB, "
+        )
         lines(looked())
     assert "validation accuracy 0.9000" in stream.getvalue()

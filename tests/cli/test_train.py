@@ -88,11 +88,55 @@ def test_train(capsys: pytest.CaptureFixture[str], tiny: str, tmp_path: Path) ->
     epochs = [line for line in told.splitlines() if line.startswith("epoch")]
     assert re.fullmatch(
         r"epoch 1: loss [\d.]+, validation loss [\d.]+, validation accuracy [\d.]+, "
-        r"[\d,]+ pictures/s",
+        r"[\d,]+ pictures/s, [\d.]+ [MG]B",
         epochs[0],
     )
     assert "On the CPU" in told
     assert "\x1b" not in told
+    assert "Validation accuracy over epochs" in (out / "curves.svg").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["tensorboard", "mlflow"])
+def test_tracked(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tiny: str,
+    tmp_path: Path,
+    name: str,
+) -> None:
+    """Shown in another tool too, a run is the same bit by bit; the tool's files lie in its
+    directory."""
+    pytest.importorskip(name)
+    for setting in [setting for setting in os.environ if setting.startswith("MLFLOW_")]:
+        monkeypatch.delenv(setting)
+    plain, shown = tmp_path / "plain", tmp_path / "shown"
+    assert main(["train", "digits", tiny, "--out", str(plain), *SMALL, "--quiet"]) == 0
+    words = ["train", "digits", tiny, "--out", str(shown), *SMALL, "--track", name]
+    assert main(words) == 0
+    told = capsys.readouterr().err
+    assert f"Tracked in {shown / ('mlruns' if name == 'mlflow' else name)}" in told
+    assert "Tracking with" not in told
+    files = {path.name for path in shown.iterdir()} - {path.name for path in plain.iterdir()}
+    assert files == ({"mlruns", "mlflow.json"} if name == "mlflow" else {"tensorboard"})
+    weights = [(out / "weights.safetensors").read_bytes() for out in (plain, shown)]
+    assert weights[0] == weights[1]
+
+
+def test_a_tracker_that_is_not_installed(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tiny: str,
+    tmp_path: Path,
+) -> None:
+    """Said before anything is done, with the command that installs it."""
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    words = ["train", "digits", tiny, "--out", str(tmp_path / "run"), *SMALL]
+    assert main([*words, "--track", "tensorboard"]) == 2
+    assert capsys.readouterr().err == (
+        "Error: --track tensorboard needs the optional part 'tensorboard', which is not installed. "
+        f"Install it with: {sys.executable} -m pip install 'bakeoff[tensorboard]'\n"
+    )
+    assert not (tmp_path / "run").exists()
 
 
 def test_json(capsys: pytest.CaptureFixture[str], tiny: str, tmp_path: Path) -> None:
@@ -107,6 +151,59 @@ def test_json(capsys: pytest.CaptureFixture[str], tiny: str, tmp_path: Path) -> 
     assert Run(path=out).recipe().stages[0].epochs == 1
 
 
+def test_a_batch_of_ones_own(capsys: pytest.CaptureFixture[str], tiny: str, tmp_path: Path) -> None:
+    """The rate follows, which is said; a run that goes on keeps a batch that was found."""
+    out = tmp_path / "run"
+    words = ["train", "digits", tiny, "--out", str(out), *SMALL, "--epochs", "1"]
+    assert main([*words, "--batch", "32", "--balance", "auto"]) == 0
+    line = "Stage 1: batch 64 becomes 32, rate 0.1 becomes 0.05 (in proportion to the batch)."
+    assert line in capsys.readouterr().err.splitlines()
+    stage = Run(path=out).recipe().stages[0]
+    assert (stage.batch, stage.optimiser.rate, stage.balance) == (32, 0.05, "weights")
+    assert main([*words, "--batch", "auto", "--balance", "auto", "--resume"]) == 0
+    assert "Batch" not in capsys.readouterr().err
+    assert main([*words, "--batch", "0"]) == 2
+    told = capsys.readouterr().err
+    assert told == "Error: --batch must be a number from 1 to 65536, or auto, but is '0'.\n"
+
+
+def test_a_batch_that_is_found(
+    capsys: pytest.CaptureFixture[str], tiny: str, tmp_path: Path
+) -> None:
+    """What was tried is told with its speed, then what was taken and why."""
+    out = tmp_path / "run"
+    words = ["train", "digits", tiny, "--out", str(out), *SMALL, "--epochs", "1"]
+    assert main([*words, "--batch", "auto"]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    place = next(at for at, line in enumerate(lines) if line.startswith("Batch"))
+    assert re.fullmatch(r"Batch 13: [\d,]+ pictures/s\.", lines[place])
+    why = "More would leave fewer than 20 steps an epoch of 267 pictures."
+    assert lines[place + 1] == f"Batch 13 it is. {why}"
+    assert Run(path=out).recipe().stages[0].batch == 13
+
+
+def test_a_rate_that_is_found(
+    capsys: pytest.CaptureFixture[str], tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A table of rates and losses, and a suggestion in the recipe's words; nothing is written."""
+    monkeypatch.chdir(tmp_path)
+    words = ["train", "digits", tiny, "--find-rate"]
+    assert main(words) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].split() == ["rate", "loss"]
+    assert len(said) == 15
+    assert re.fullmatch(
+        r"Recipe\.stages\[0\]\.optimiser\.rate is 0\.1\. Suggested: [\d.]+, where the loss falls "
+        r"most steeply; other rates of the same optimiser by the same factor, [\d.]+\.",
+        said[-1],
+    )
+    assert main([*words, "--json", *SMALL]) == 0
+    read = json.loads(capsys.readouterr().out)
+    assert (read["field"], read["declared"]) == ("Recipe.stages[0].optimiser.rate", 0.1)
+    assert {"rate", "factor", "loss", "smooth"} == set(read["tried"][0])
+    assert {path.name for path in tmp_path.iterdir()} <= {"mine.py", "cache"}
+
+
 def test_warnings_come_first(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """A broken training is called so before any number."""
     words = ["train", "digits", own(tmp_path, 0.2), "--out", str(tmp_path / "run"), *SMALL, "-q"]
@@ -114,6 +211,45 @@ def test_warnings_come_first(capsys: pytest.CaptureFixture[str], tmp_path: Path)
     said, told = capsys.readouterr()
     assert said.startswith("! BROKEN: accuracy ")
     assert told == ""
+
+
+@pytest.mark.parametrize(
+    ("flip", "size", "words"),
+    [
+        ("random", "32", "(6 views: mirrored and moved by 1 pixel)"),
+        ("none", "64", "(3 views: moved by 2 pixels)"),
+        ("random", "8", "(2 views: mirrored)"),
+    ],
+)
+def test_test_time_augmentation(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, flip: str, size: str, words: str
+) -> None:
+    """Apart from the plain accuracy, with the views that the recipe allows."""
+    recipe, out = own(tmp_path, 0.5), tmp_path / "run"
+    file = Path(recipe.rpartition(":")[0])
+    made = file.read_text().replace(
+        "import Recipe", "import Recipe\nfrom bakeoff.spec.image import *"
+    )
+    file.write_text(made.replace('name="tiny",', f'name="tiny", augment=Augment(flip="{flip}"),'))
+    typed = ["train", "digits", recipe, "--out", str(out), *SMALL, "--size", size, "-q"]
+    assert main([*typed, "--tta"]) == 0
+    tta = Run(path=out).result()["tta"]
+    said = capsys.readouterr().out.splitlines()
+    assert said[-3] == (
+        f"With test-time augmentation {words}: accuracy {tta['accuracy']:.4f}, loss "
+        f"{tta['loss']:.4f}."
+    )
+    assert said[-4].startswith("Validation: accuracy ")
+
+
+def test_nothing_to_average(capsys: pytest.CaptureFixture[str], tiny: str, tmp_path: Path) -> None:
+    """Small pictures that may not be mirrored have one view, which is said."""
+    words = ["train", "digits", tiny, "--out", str(tmp_path / "run"), *SMALL, "-q", "--tta"]
+    assert main(words) == 0
+    assert (
+        "Test-time augmentation: there is one view only, the picture itself, as the recipe does "
+        "not mirror and pictures this small are not moved.\n"
+    ) in capsys.readouterr().out
 
 
 def test_an_estimator(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -1,0 +1,106 @@
+"""`--devices N`: the same command in several processes, which train one network together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bakeoff.cli.options import whole_number
+from bakeoff.spec.errors import SpecError, TeamError
+
+__all__ = ["Devices", "in_team", "spread"]
+
+Devices = Annotated[
+    int | None,
+    typer.Option(
+        parser=whole_number,
+        metavar="N",
+        help="Train in N processes on this machine: a GPU each, or a share of the processors.",
+    ),
+]
+
+
+def spread(
+    context: typer.Context,
+    count: int | None,
+    *,
+    device: str | None,
+    folder: Path,
+    alone: Mapping[str, bool],
+) -> None:
+    """Run what was typed in `count` processes and leave with their exit code; return where this
+    process is the one to train.
+
+    `folder` is the directory for all; `alone` says which options were given that need a single
+    process.
+    """
+    from bakeoff.runs.launch import launch, launched
+    from bakeoff.training.clock import process_age
+
+    if count is None or launched() is not None:
+        return
+    _check(count, alone)
+    if count == 1:
+        return
+    if device != "cpu":
+        _check_room(count, device)
+    verb, *rest = context.obj
+    raise typer.Exit(
+        launch(
+            # Where it was typed too, what was typed counts, as it comes later.
+            [verb, "--out", str(folder), *rest],
+            count,
+            age=process_age() or 0.0,
+            suggestion=f"If there is a checkpoint in {folder}, go on with the same command and "
+            f"--out {folder} --resume.",
+        )
+    )
+
+
+def _check(count: int, alone: Mapping[str, bool]) -> None:
+    if count < 1:
+        raise SpecError("--devices", "must be 1 or more", count)
+    if "RANK" in os.environ:
+        suggestion = "Leave out --devices: torchrun says how many processes there are."
+        raise SpecError("--devices", "excludes torchrun, which started this", count, suggestion)
+    for option, given in alone.items():
+        if given and count > 1:
+            rule = f"excludes {option}, which tries in a single process"
+            raise SpecError("--devices", rule, count, "Try first, then train.")
+
+
+def _check_room(count: int, device: str | None) -> None:
+    from torch import cuda
+
+    from bakeoff.training.device import choose
+
+    kind = choose(device).place.type
+    if kind == "cuda" and device not in (None, "cuda"):
+        suggestion = "Write --device cuda; CUDA_VISIBLE_DEVICES says which."
+        raise SpecError("--device", "must name no single GPU beside --devices", device, suggestion)
+    usable = {"cuda": cuda.device_count(), "mps": 1}.get(kind, count)
+    if count > usable:
+        rule = f"must be at most {usable}, the GPUs that are usable here"
+        raise SpecError("--devices", rule, count, "Or train on the processors: --device cpu.")
+
+
+@contextmanager
+def in_team() -> Iterator[float]:
+    """The work of a process that may be one of several. Yields the seconds that whoever started it
+    had worked before; what that one will tell, this one does not."""
+    from bakeoff.runs.launch import LOST, launched
+
+    starter = launched()
+    if starter is None:
+        yield 0.0
+        return
+    starter.hold_on()
+    try:
+        yield starter.age
+    except TeamError:
+        raise typer.Exit(LOST) from None

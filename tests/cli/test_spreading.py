@@ -1,0 +1,196 @@
+"""`bakeoff train --devices N`."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from bakeoff.cli import main
+from bakeoff.runs.run import Run
+
+TINY = '''
+"""A recipe of one's own."""
+from bakeoff.spec.network import Classes, Conv, Dropout, GlobalPool, Network
+from bakeoff.spec.recipe import Recipe
+from bakeoff.spec.training import Stage
+
+
+def tiny():
+    """A moment's work."""
+    rows = (Conv(width=8, activation="relu"), Dropout(rate=0.1), GlobalPool(), Classes())
+    return Recipe(name="tiny", network=Network(rows=rows), stages=(Stage(epochs=150, batch=64),))
+'''
+
+
+def command(folder: Path, out: Path) -> list[str]:
+    """What is typed."""
+    file = folder / "mine.py"
+    file.write_text(TINY)
+    words = ["train", "digits", f"{file}:tiny", "--subset", "300", "--out", str(out)]
+    return [*words, "--device", "cpu", "--devices", "2"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--devices", "0"], "--devices must be 1 or more, but is 0."),
+        (["--devices", "two"], "Invalid value for '--devices': must be a whole number, but is"),
+        (
+            ["--devices", "2", "--find-rate"],
+            "--devices excludes --find-rate, which tries in a single process, but is 2. Try first, "
+            "then train.",
+        ),
+        (["--devices", "2", "--batch", "auto"], "--devices excludes --batch auto, which tries"),
+        (
+            ["--devices", "3", "--device", "cuda"],
+            "--devices must be at most 2, the GPUs that are usable here, but is 3. Or train on the "
+            "processors: --device cpu.",
+        ),
+        (["--devices", "3"], "--devices must be at most 2, the GPUs that are usable here"),
+        (
+            ["--devices", "2", "--device", "cuda:1"],
+            "--device must name no single GPU beside --devices, but is 'cuda:1'. Write --device "
+            "cuda; CUDA_VISIBLE_DEVICES says which.",
+        ),
+        (["--devices", "2", "--device", "tpu"], "--device must be cpu, cuda, cuda:N or mps"),
+        (["--devices", "2", "--track", "tensorbord"], "--track must be a tracker that is known"),
+    ],
+)
+def test_the_users_mistakes(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    words: list[str],
+    message: str,
+) -> None:
+    """Said before any process is started."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: "Fast")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda place: (9, 0))
+    monkeypatch.setattr("bakeoff.runs.launch.launch", None)
+    typed = ["train", "digits", "cnn3", "--out", str(tmp_path / "run"), *words]
+    assert main(typed) == 2
+    assert f"Error: {message}" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_under_torchrun(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Who has been started by torchrun starts no others."""
+    monkeypatch.setenv("RANK", "0")
+    assert main(command(tmp_path, tmp_path / "run")) == 2
+    assert capsys.readouterr().err == (
+        "Error: --devices excludes torchrun, which started this, but is 2. Leave out --devices: "
+        "torchrun says how many processes there are.\n"
+    )
+
+
+@pytest.mark.parametrize("typed", [True, False])
+def test_the_same_command_with_one_directory(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, typed: bool
+) -> None:
+    """All processes get what was typed, and the same directory also where none was."""
+    found = []
+
+    def launch(words: list[str], count: int, **rest: object) -> int:
+        found.append((words, count))
+        return 130
+
+    monkeypatch.setattr("bakeoff.runs.launch.launch", launch)
+    words = command(tmp_path, tmp_path / "run")
+    if not typed:
+        del words[words.index("--out") : words.index("--out") + 2]
+    assert main(words) == 130
+    ((passed, count),) = found
+    assert count == 2
+    verb, out, folder, *rest = passed
+    assert (verb, out, rest) == ("train", "--out", words[1:])
+    assert folder == str(tmp_path / "run") if typed else folder.startswith("runs/")
+
+
+def running(words: list[str]) -> subprocess.Popen[str]:
+    """The command in a process of its own, with lines on each step."""
+    root = str(Path(__file__).parents[2])
+    return subprocess.Popen(
+        [sys.executable, "-m", "bakeoff", *words],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([root, *filter(None, sys.path)])},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def members(starter: int) -> dict[str, int]:
+    """The processes that this one started, by rank."""
+    children = Path(f"/proc/{starter}/task/{starter}/children").read_text().split()
+    found = {}
+    for number in children:
+        told = Path(f"/proc/{number}/environ").read_bytes().split(b"\0")
+        rank = next(line[5:].decode() for line in told if line.startswith(b"RANK="))
+        found[rank] = int(number)
+    return found
+
+
+def under_way(out: Path, process: subprocess.Popen[str], lines: int) -> None:
+    """Wait until so much is on record."""
+    while len(Run(path=out).events()) < lines and process.poll() is None:
+        time.sleep(0.01)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc")
+def test_a_broken_team_goes_on(tmp_path: Path) -> None:
+    """Two processes train as one; stopped by a signal, broken by a lost process and gone on with
+    they end equal to an unbroken run; each thing is said once, and no process is left."""
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    first = running(command(tmp_path, whole))
+    said, asides = first.communicate(timeout=240)
+    assert first.returncode == 0, asides
+    assert said.count("Validation: accuracy") == 1
+    assert asides.count("shared by 2 processes") == 1
+
+    words = command(tmp_path, broken)
+    second = running(words)
+    under_way(broken, second, 4)
+    second.send_signal(signal.SIGINT)
+    said, asides = second.communicate(timeout=240)
+    assert (second.returncode, said) == (130, "")
+    assert asides.endswith(
+        f"Stopped, with a checkpoint in {broken}. Go on with the same command and --out {broken} "
+        "--resume.\n"
+    )
+    assert asides.count("Stopped") == 1
+
+    third = running([*words, "--resume"])
+    under_way(broken, third, len(Run(path=broken).events()) + 5)
+    team = members(third.pid)
+    os.kill(team["1"], signal.SIGKILL)
+    said, asides = third.communicate(timeout=240)
+    assert (third.returncode, said) == (2, "")
+    assert asides.splitlines()[-1] == (
+        "Error: process 2 of 2 was ended by SIGKILL, as the system does when memory runs out. If "
+        f"there is a checkpoint in {broken}, go on with the same command and --out {broken} "
+        "--resume."
+    )
+    assert asides.count("Error") == 1
+    assert not [number for number in team.values() if Path(f"/proc/{number}").exists()]
+
+    fourth = running([*words, "--resume", "--json"])
+    said, asides = fourth.communicate(timeout=240)
+    assert (fourth.returncode, json.loads(said)["run"]) == (0, str(broken)), asides
+    weights = [(out / "weights.safetensors").read_bytes() for out in (whole, broken)]
+    assert weights[0] == weights[1]
+    results = [Run(path=out).result() for out in (whole, broken)]
+    assert results[0]["confusion"] == results[1]["confusion"]
+    assert results[1]["exact"]
+    assert Run(path=broken).environment()["device"]["processes"] == 2
