@@ -86,9 +86,9 @@ def _again(found: Result, say: Session) -> None:
     if say.as_json:
         say.document({"html": str(page), "markdown": str(text), "pictures": dataset is not None})
     else:
-        from bakeoff.cli.text import printable
+        from bakeoff.cli.scoreboard import show_numbers
 
-        say.console.print(printable(str(found)), soft_wrap=True)
+        show_numbers(found, say.console)
     say.aside(f"Written: {page} and {text.name}")
 
 
@@ -116,19 +116,27 @@ def _beside(first: Result, second: Result, html: Path | None, say: Session) -> N
     if say.as_json:
         say.document(found.to_json())
     else:
-        _show(found, say)
+        _show(found, (first, second), say)
     if html is not None:
         say.aside(f"Page written to {html}")
 
 
-def _show(found: SideBySide, say: Session) -> None:
+def _show(found: SideBySide, both: tuple[Result, Result], say: Session) -> None:
+    from bakeoff.cli.scoreboard import show_numbers
     from bakeoff.cli.text import printable
 
     def tell(text: str) -> None:
         say.console.print(printable(text), soft_wrap=True)
 
-    for number, one in (("First", found.first), ("Second", found.second)):
-        tell(f"{number}: {one.path}\n{one}\n")
+    if found.same:
+        paths = " and ".join(dict.fromkeys(str(one.path) for one in both))
+        tell(f"Both are one and the same bake-off: {paths}\n")
+        show_numbers(both[0], say.console)
+        return
+    for number, one in zip(("First", "Second"), both, strict=True):
+        tell(f"{number}: {one.path}")
+        show_numbers(one, say.console)
+        tell("")
     for reason in found.reasons:
         tell(f"Not comparable: {reason}.")
     if not found.reasons:

@@ -189,7 +189,7 @@ def run(
         with say.working() as progress:
             dataset = load(source, plan=plan, classes=classes, max_broken=limit, progress=progress)
         for reason in chosen.reasons:
-            say.aside(reason)
+            say.remark(reason)
         _show(_baked(say, question, dataset, folder, chosen), say)
 
 

@@ -9,8 +9,9 @@ from rich.text import Text
 from bakeoff.cli.text import printable
 from bakeoff.report.board import Board, Row
 from bakeoff.report.result import Result
+from bakeoff.report.standing import overrun
 
-__all__ = ["show"]
+__all__ = ["show", "show_numbers"]
 
 _SHOWN = ("bytes", "latency", "training", "tta", "f1", "loss")
 """Columns beside the accuracy, the most wanted first: as many as fit."""
@@ -21,7 +22,13 @@ _MARKS = {"better": "▲", "worse": "▼", "tied": "= tied", "can't tell": "? ca
 
 
 def show(result: Result, console: Console) -> None:
-    """All that a person wants to know at once."""
+    """All that a person wants to know at once, and where the rest is."""
+    show_numbers(result, console)
+    console.print(f"Report: {result.path / 'report.html'}", soft_wrap=True)
+
+
+def show_numbers(result: Result, console: Console) -> None:
+    """Warnings, verdict, scoreboard, why some stopped, how often the test part was opened."""
     for warning in result.warnings:
         console.print(Text(f"! {printable(warning)}", style="yellow"))
     if result.warnings:
@@ -37,7 +44,9 @@ def show(result: Result, console: Console) -> None:
     if opened is not None:
         times = "once" if opened["times"] == 1 else f"{opened['times']} times"
         console.print(f"This test set has been opened {times}.")
-    console.print(f"Report: {result.path / 'report.html'}", soft_wrap=True)
+    late = overrun(result.facts)
+    if late:
+        console.print(f"The bake-off {late}.")
 
 
 def _table(result: Result, width: int) -> Table:

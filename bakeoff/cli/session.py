@@ -46,6 +46,11 @@ class Session:
         """The whole result, for a program."""
         print(json.dumps(value, indent=2, allow_nan=False))
 
+    def remark(self, text: str) -> None:
+        """Something for people to know that a program, which asked for JSON, does not want."""
+        if not self.as_json:
+            self.aside(text)
+
     def aside(self, text: str) -> None:
         """Something to know that is not part of the result."""
         if not self.quiet:

@@ -151,6 +151,8 @@ def train(
         folder = _folder(out, recipe, resume)
         number = parse_batch(batch)
         tracked = chosen_tracker(track)
+        if find_rate:
+            _refuse_beside_rate({"--out": out, "--tta": tta, "--resume": resume, "--track": track})
         alone = {"--batch auto": batch == "auto", "--find-rate": find_rate}
         spread(context, devices, device=device, folder=folder, alone=alone)
 
@@ -168,7 +170,7 @@ def train(
         with say.working() as progress:
             dataset = load(source, plan=plan, classes=classes, max_broken=limit, progress=progress)
         for reason in chosen.reasons:
-            say.aside(reason)
+            say.remark(reason)
         how: dict[str, Any] = {"seed": seed, "device": chosen}
         if batch == "auto":
             declared = auto_batch(declared, dataset, say, before=out if resume else None, **how)
@@ -180,6 +182,13 @@ def train(
         outcome = _run(say, declared, dataset, folder, tracked, **how)
         if team.leads:
             _show(outcome, say)
+
+
+def _refuse_beside_rate(given: dict[str, object]) -> None:
+    for option, value in given.items():
+        if value:
+            rule = "trains nothing and keeps nothing, so it goes without"
+            raise SpecError("--find-rate", rule, suggestion=f"Leave {option} out.")
 
 
 def _run(

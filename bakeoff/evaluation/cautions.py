@@ -27,6 +27,12 @@ class Facts:
     leaked: int = 0
     """Measured pictures with a copy, or nearly, in what was trained or chosen on."""
 
+    empty: tuple[str, ...] = ()
+    """Classes without a picture in the part that was measured."""
+
+    empty_val: tuple[str, ...] = ()
+    """Classes without a picture in validation, on which the winner is chosen."""
+
     random_weights: tuple[str, ...] = ()
     """Contenders on a backbone whose weights could not be had."""
 
@@ -46,23 +52,55 @@ def cautions(candidates: Sequence[Candidate], winner: str | None, facts: Facts) 
             f"Random weights: {listed(facts.random_weights)} began from random weights in place of "
             "pretrained ones, and say nothing about transfer."
         )
+    found += _empty(facts)
     found += [f"{one.name}: {text}" for one in candidates for text in one.warnings]
+    finished = [one for one in candidates if one.finished]
     if facts.part == "val":
-        found.append(
-            "The test part was not opened: all numbers are from validation, on which the winner "
-            "was chosen, and flatter it."
-        )
+        found.append(_sealed(winner, len(finished)))
     elif facts.opened_before:
         found.append(
             f"The test part had been opened {count(facts.opened_before, 'time')} before: the more "
             "often it guides what is tried next, the less it is worth."
         )
-    if facts.seeds == 1:
+    by_chance = [one.name for one in finished if not one.deterministic]
+    if facts.seeds == 1 and by_chance:
+        all_of_several = len(by_chance) == len(finished) > 1
+        what = "contenders may change places"
         found.append(
             "One seed only: intervals and tests are about these very runs. Trained again with "
-            "another seed, contenders may change places; --seeds 3 tells."
+            f"another seed, {what if all_of_several else f'{listed(by_chance)} may do otherwise'}; "
+            "--seeds 3 tells."
         )
     return tuple(found)
+
+
+def _sealed(winner: str | None, finished: int) -> str:
+    """That numbers are validation's, and what it was used for."""
+    if not finished:
+        return "The test part was not opened."
+    told = "The test part was not opened: all numbers are from validation"
+    if winner is None or finished == 1:
+        return f"{told}."
+    return f"{told}, on which the winner was chosen, and flatter it."
+
+
+def _empty(facts: Facts) -> list[str]:
+    """Classes of which nothing can be said."""
+    both = facts.part == "test"
+    found = []
+    if facts.empty:
+        few = len(facts.empty) == 1
+        found.append(
+            f"No {facts.words} pictures of {listed(facts.empty)}: how well "
+            f"{'it is' if few else 'they are'} told is not known, and "
+            f"{'it counts' if few else 'each counts'} as 0 in macro averages."
+        )
+    if both and facts.empty_val:
+        found.append(
+            f"No validation pictures of {listed(facts.empty_val)}: the choice takes no account of "
+            f"{'it' if len(facts.empty_val) == 1 else 'them'}."
+        )
+    return found
 
 
 def _leaked(candidates: Sequence[Candidate], winner: str | None, facts: Facts) -> str:

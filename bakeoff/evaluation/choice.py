@@ -45,6 +45,9 @@ class Candidate:
 
     parameters: int | None = None
     warnings: tuple[str, ...] = ()
+    deterministic: bool = False
+    """Nothing in it is random: other seeds would say the same."""
+
     is_baseline: bool = False
     """What anything worth its cost has to beat, as a linear model."""
 
@@ -84,6 +87,12 @@ class Choice:
     """With the best, as far as validation can show: it shows that they differ by less than the
     margin, or they do so and it cannot tell."""
 
+    level: tuple[str, ...] = ()
+    """Who is exactly as accurate on validation as the best."""
+
+    tie_break: str = ""
+    """Why, of those, it is the best: as in the fastest."""
+
     cheapest: str | None = None
     """Of the best and those tied with it."""
 
@@ -115,7 +124,10 @@ def choose(
         near = min(finished, key=lambda one: _excess(one, wishes)).name if finished else None
         return Choice(name=None, best=None, excluded=excluded, nearest=near)
     pairs = compare(
-        {one.name: correct[one.name] for one in within}, margin=wishes.margin, level=wishes.level
+        {one.name: correct[one.name] for one in within},
+        deterministic=[one.name for one in within if one.deterministic],
+        margin=wishes.margin,
+        level=wishes.level,
     )
     best = min(within, key=lambda one: (-_validation(one), _cost(one, wishes.prefer)))
     tied = [
@@ -123,11 +135,14 @@ def choose(
         for one in within
         if one is not best and _as_good(seen_from(best.name, one.name, pairs), wishes.margin)
     ]
+    level = [one for one in within if one is not best and _validation(one) == _validation(best)]
     least = cheapest([one for one in within if one is best or one.name in tied], wishes.prefer)
     return Choice(
         name=best.name if wishes.prefer == "accuracy" else least,
         best=best.name,
         tied=tuple(tied),
+        level=tuple(one.name for one in level),
+        tie_break=_tie_break(best, level, wishes.prefer) if level else "",
         cheapest=least,
         excluded=excluded,
         pairs=pairs,
@@ -157,7 +172,8 @@ def _as_good(pair: Pair, margin: float) -> bool:
 
 def _validation(candidate: Candidate) -> float:
     assert candidate.validation is not None, candidate.name
-    return candidate.validation
+    # A mean over several seeds and one of a single run may differ in their last bit.
+    return round(candidate.validation, 9)
 
 
 def _cost(candidate: Candidate, prefer: Prefer) -> tuple[float, ...]:
@@ -167,6 +183,21 @@ def _cost(candidate: Candidate, prefer: Prefer) -> tuple[float, ...]:
         for one in (candidate.latency, candidate.size, candidate.parameters)
     )
     return (space, latency, parameters) if prefer == "size" else (latency, space, parameters)
+
+
+def _tie_break(best: Candidate, level: Sequence[Candidate], prefer: Prefer) -> str:
+    """By what the best of those that are level was told from the next."""
+    kinds = {"latency": "fast", "size": "small"}
+    order = ("size", "latency") if prefer == "size" else ("latency", "size")
+    own = _cost(best, prefer)
+    others = min(_cost(one, prefer) for one in level)
+    ending = "est" if len(level) > 1 else "er"
+    for kind, mine, other in zip(order, own, others, strict=False):
+        if mine < other:
+            return f"the {kinds[kind]}{ending}"
+    if own < others:
+        return f"the one with {'the fewest' if len(level) > 1 else 'fewer'} parameters"
+    return "the first in the line-up"
 
 
 def _beyond(candidate: Candidate, wishes: Wishes) -> str:

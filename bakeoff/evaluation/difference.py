@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from scipy.special import bdtr
 
 from bakeoff.evaluation.power import Parts
-from bakeoff.evaluation.spread import Crossed, Spread
+from bakeoff.evaluation.spread import Crossed, Seeds, Spread
 
 __all__ = ["Difference", "apart", "mcnemar"]
 
@@ -35,19 +35,22 @@ class Difference:
 
 def apart(first: Crossed, second: Crossed, loosest: Crossed | None = None) -> Difference:
     """The difference of two contenders. Their seeds are taken for unrelated, and their numbers of
-    seeds may differ; one that is left with a single run beside one with several is taken to vary
-    from run to run like `loosest`, the least steady of all."""
+    seeds may differ; one that is left with a single run where others have several is taken to vary
+    from run to run like `loosest`, the least steady of all, unless nothing in it is random."""
     gaps = first.mean - second.mean
     n, counts = len(gaps), (first.seeds, second.seeds)
-    alone = max(counts) == 1
-    arms = [first, second]
-    if not alone and loosest is not None:
-        arms = [loosest if one.seeds == 1 else one for one in arms]
+    arms = [_varying(one, loosest) for one in (first, second)]
+    alone = all(one.seeds == 1 for one in arms)
     # Two pictures more, one for either side (Bonett and Price): where all agree, by chance some
     # picture might not have.
     centre = float(gaps.sum()) / (n + 2)
     picture = (float((gaps**2).sum()) + 2) / (n + 2) - centre**2
     shares = [] if alone else [a.shares(n, c) for a, c in zip(arms, counts, strict=True)]
+    if shares and arms[0] is arms[1]:
+        # Both have borrowed, and what is known only once is known no better for it.
+        one, other = shares
+        both = one.variance + other.variance
+        shares = [Seeds(variance=both, rest=one.rest + other.rest, degrees=one.degrees)]
     spread = Spread(pictures=picture / (n + 2), seeds=tuple(s for s in shares if s.variance > 0))
     only = (
         float((first.mean * (1 - second.mean)).sum()),
@@ -62,12 +65,17 @@ def apart(first: Crossed, second: Crossed, loosest: Crossed | None = None) -> Di
         only=only,
         parts=Parts(
             pictures=n,
-            seeds=min(counts),
+            seeds=min([one.seeds for one in (first, second) if not one.fixed], default=1),
             picture=picture if alone else max(picture - rest, 0.0),
             rest=() if alone else tuple(one.rest for one in arms),
             run=() if alone else tuple(max(a.between - a.rest / n, 0.0) for a in arms),
         ),
     )
+
+
+def _varying(one: Crossed, loosest: Crossed | None) -> Crossed:
+    """Whose runs tell how this one varies from run to run."""
+    return one if one.fixed or one.seeds > 1 or loosest is None else loosest
 
 
 def mcnemar(only_first: int, only_second: int) -> float:

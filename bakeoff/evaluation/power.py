@@ -21,6 +21,9 @@ _MOST_PICTURES = 10_000_000
 _MOST_SEEDS = 100
 """Beyond these an answer helps nobody."""
 
+_TIMES = 100
+"""What so many times the pictures would tell, these are too few to foretell."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Need:
@@ -28,14 +31,25 @@ class Need:
 
     pictures: int | None
     seeds: int | None
+    far: bool = False
+    """More pictures would tell, so many more that no number is worth giving."""
 
     @property
     def words(self) -> str:
-        """As in 4,300 more pictures or 2 more seeds; nothing where neither would do."""
+        """As in 4,300 more pictures or 2 more seeds; nothing where no number can be given."""
         ways = [] if self.pictures is None else [count(self.pictures, "more picture")]
         return " or ".join(
             [*ways, *([] if self.seeds is None else [count(self.seeds, "more seed")])]
         )
+
+    @property
+    def sentence(self) -> str:
+        """What would tell, without its full stop."""
+        if self.words:
+            return f"About {self.words} would tell"
+        if self.far:
+            return "It would take far more than a hundred times these pictures to tell"
+        return "No more pictures or seeds alone would tell"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,15 +111,18 @@ def needed(
         tied = ndtr((room - difference) / error) - ndtr((-room - difference) / error)
         return bool(max(better, tied.mean()) >= power)
 
-    pictures = _least(
-        lambda count: told(replace(parts, pictures=count)), parts.pictures, _MOST_PICTURES
-    )
+    def enough(pictures: int) -> bool:
+        return told(replace(parts, pictures=pictures))
+
+    most = max(min(_TIMES * parts.pictures, _MOST_PICTURES), parts.pictures + 1)
+    pictures = _least(enough, parts.pictures, most)
     seeds = None
     if parts.run:
         seeds = _least(lambda count: told(replace(parts, seeds=count)), parts.seeds, _MOST_SEEDS)
     return Need(
         pictures=None if pictures is None else _rounded(pictures - parts.pictures),
         seeds=None if seeds is None else seeds - parts.seeds,
+        far=pictures is None and enough(_MOST_PICTURES),
     )
 
 

@@ -110,6 +110,11 @@ def _chosen(case: Case) -> str:
     if limits and len(case.choice.excluded) == len(case.rivals):
         return f"{name} is chosen, the only one{limits}"
     if case.wishes.prefer == "accuracy":
+        if case.choice.level:
+            return (
+                f"{name}, level with {listed(case.choice.level)} on validation, is chosen as "
+                f"{case.choice.tie_break}{limits}"
+            )
         return f"{name} is chosen, the most accurate on validation{limits}"
     kind = "fastest" if case.wishes.prefer == "latency" else "smallest"
     if not case.choice.tied:
@@ -125,7 +130,7 @@ def _right(case: Case) -> str:
     return (
         f"{share(one.value, decimals)} of {one.n:,} {case.facts.words} pictures right "
         f"({one.level:.0%}: {share(one.low, decimals)} to {share(one.high, decimals)}, "
-        f"{count(one.seeds, 'seed')})"
+        f"{'whatever the seed' if case.winner.deterministic else count(one.seeds, 'seed')})"
     )
 
 
@@ -137,6 +142,8 @@ def _baseline(case: Case) -> list[str]:
     if not bases or not others:
         return []
     base = max(bases, key=lambda one: one.accuracy.value if one.accuracy else 0.0)
+    if base is case.winner:
+        return []
     if any(seen_from(one.name, base.name, case.pairs).outcome == "better" for one in others):
         return []
     return [f"None beats {base.name}, the baseline."]
@@ -169,9 +176,11 @@ def _untold(case: Case) -> list[str]:
     untold = case.outcome("can't tell")
     if not untold:
         return []
-    ways = {one: pair.need.words for one in untold if (pair := case.seen[one]).need}
+    needs = {one: need for one in untold if (need := case.seen[one].need)}
     # Of the nearest there is most to find out and least to gain, so the farthest first.
-    told = [f" (about {ways[one]} would tell {one})" for one in reversed(untold) if ways.get(one)]
+    far = [one for one in reversed(untold) if one in needs]
+    told = [f" (about {needs[one].words} would tell {one})" for one in far if needs[one].words]
+    told += [f" ({needs[one].sentence})" for one in far if needs[one].far]
     return [f"It cannot be told from {listed(untold)}{told[0] if told else ''}."]
 
 

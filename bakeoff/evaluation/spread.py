@@ -119,6 +119,9 @@ class Crossed:
     rest: float
     """Variance of one picture in one run, beyond what picture and run explain."""
 
+    fixed: bool = False
+    """Nothing in it is random: another run would say the same."""
+
     def shares(self, pictures: int, seeds: int | None = None) -> Seeds:
         """What the seeds tell of the mean; `seeds` where there are other than were seen."""
         count = seeds or self.seeds
@@ -129,13 +132,16 @@ class Crossed:
         )
 
 
-def crossed(values: npt.NDArray[np.bool_] | Floats) -> Crossed:
-    """Seeds × pictures, taken apart; of one seed only the pictures can be."""
+def crossed(values: npt.NDArray[np.bool_] | Floats, *, fixed: bool = False) -> Crossed:
+    """Seeds × pictures, taken apart; of one seed only the pictures can be. Where nothing is random
+    (`fixed`) and runs are indeed the same, they are one run that was repeated."""
     table = np.atleast_2d(values).astype(np.float64)
+    fixed = fixed and bool((table == table[0]).all())
+    table = table[:1] if fixed else table
     seeds, pictures = table.shape
     mean, runs = table.mean(0), table.mean(1)
     if seeds == 1:
-        return Crossed(mean=mean, seeds=1, between=0.0, rest=0.0)
+        return Crossed(mean=mean, seeds=1, between=0.0, rest=0.0, fixed=fixed)
     left = table - mean - runs[:, None] + table.mean()
     degrees = (seeds - 1) * max(pictures - 1, 1)
     return Crossed(

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from bakeoff.report.standing import Role, broken, role
 from bakeoff.report.units import MISSING, digits, percent, points, written
 
-__all__ = ["COLUMNS", "Board", "Cell", "Column", "Row", "board"]
+__all__ = ["COLUMNS", "Board", "Cell", "Column", "Row", "board", "place_of"]
 
 Facts = Mapping[str, Any]
 
@@ -75,7 +76,7 @@ COLUMNS = (
            better="low", extra=True),
     Column(key="comment", title="comment", unit="plain", place=("shape", "comment"), extra=True),
 )  # fmt: skip
-"""All but the first ones, which every board has: contender, accuracy, against the winner."""
+"""All but the first ones, which every board has: contender, accuracy, against the chosen one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,7 +105,7 @@ class Row:
     interval: str
     against: Cell
     outcome: str
-    """Against the winner: better, worse, tied or can't tell; empty where nothing was compared."""
+    """Against the chosen one: better, worse, tied or can't tell; empty where not compared."""
 
     cells: tuple[Cell, ...]
 
@@ -118,6 +119,9 @@ class Board:
     decimals: int
     """Of percentages, as the intervals bear."""
 
+    role: Role
+    """What the one that was chosen is called."""
+
 
 def board(facts: Facts) -> Board:
     """The scoreboard of a bake-off, without columns that say nothing of anyone."""
@@ -125,12 +129,18 @@ def board(facts: Facts) -> Board:
     decimals = decimals_of(facts)
     columns = tuple(column for column in COLUMNS if any(_has(one, column) for one in contenders))
     best = {column.key: _best(contenders, column) for column in columns}
-    order = sorted(enumerate(contenders), key=lambda pair: -(accuracy_of(pair[1]) or -1.0))
+    order = sorted(enumerate(contenders), key=lambda pair: place_of(facts, pair[1]))
     rows = []
     for rank, (number, one) in enumerate(order, 1):
         cells = tuple(_cell(one, column, decimals, best[column.key]) for column in columns)
         rows.append(_row(facts, one, number, rank, cells, decimals))
-    return Board(columns=columns, rows=tuple(rows), decimals=decimals)
+    return Board(columns=columns, rows=tuple(rows), decimals=decimals, role=role(facts))
+
+
+def place_of(facts: Facts, contender: Facts) -> tuple[float, bool]:
+    """What contenders are ordered by: falling accuracy, and of equals the chosen one first."""
+    value = accuracy_of(contender)
+    return 1.0 if value is None else -value, contender["name"] != facts["verdict"]["winner"]
 
 
 def accuracy_of(contender: Facts) -> float | None:
@@ -174,23 +184,25 @@ def _row(
 
 def _tags(facts: Facts, one: Facts) -> tuple[str, ...]:
     verdict, name = facts["verdict"], one["name"]
-    tags = []
+    tags: list[str] = []
     if name == verdict["winner"]:
-        tags.append("winner")
+        tags.append(role(facts))
     if name in verdict.get("tied", ()) and name != verdict["winner"]:
         tags.append("tied")
     if name == verdict.get("cheapest") and verdict["tied"]:
         tags.append("cheapest")
+    if broken(one):
+        tags.append("broken")
     if one["status"] != "finished":
         tags.append(one["status"])
     return tuple(tags)
 
 
 def _against(facts: Facts, name: str, decimals: int) -> tuple[str, Cell]:
-    """How a contender stands to the winner, in a word and in percentage points."""
+    """How a contender stands to the one that was chosen, in a word and in percentage points."""
     winner = facts["verdict"]["winner"]
     if name == winner:
-        return "", Cell(text="winner", value=0.0)
+        return "", Cell(text=role(facts), value=0.0)
     for pair in facts["pairs"]:
         if {pair["first"], pair["second"]} == {name, winner}:
             turned = pair["first"] != name

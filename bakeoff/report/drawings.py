@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bakeoff.report.axis import Axis, linear
+from bakeoff.report.board import place_of
 from bakeoff.report.recorded import History, Look
 from bakeoff.report.units import percent
 
@@ -74,7 +75,7 @@ def tone(facts: Facts, name: str) -> str:
 def measured(facts: Facts) -> list[Facts]:
     """Contenders with an accuracy, the best first."""
     found = [one for one in facts["contenders"] if one["numbers"].get("accuracy")]
-    return sorted(found, key=lambda one: -one["numbers"]["accuracy"]["value"])
+    return sorted(found, key=lambda one: place_of(facts, one))
 
 
 def dots(facts: Facts) -> list[Dots]:

@@ -11,6 +11,7 @@ from typing import Any, Literal, Self
 from bakeoff.evaluation.predictions import Predictions
 from bakeoff.report import recorded
 from bakeoff.report.board import Board, Row, board
+from bakeoff.report.remarks import Remark, remarks
 from bakeoff.spec.errors import DataError, SpecError, one_of
 
 __all__ = ["SCHEMA", "Findings"]
@@ -51,8 +52,13 @@ class Findings:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What has to be known before any number is believed."""
-        return tuple(self.facts["verdict"]["warnings"])
+        """What has to be known before any number is believed, each thing once."""
+        return tuple(one.text for one in self.remarks)
+
+    @property
+    def remarks(self) -> tuple[Remark, ...]:
+        """The warnings with how grave they are."""
+        return remarks(self.facts)
 
     @property
     def classes(self) -> tuple[str, ...]:

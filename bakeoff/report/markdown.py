@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff.report.board import Board, Row, board, decimals_of
+from bakeoff.report.remarks import remarks
+from bakeoff.report.standing import lineup, overrun, seeds
 from bakeoff.report.units import MISSING, percent, points, written
 from bakeoff.version import __version__
 
@@ -36,7 +38,7 @@ def markdown(facts: Facts) -> str:
     parts = [
         [f"# Bake-off: {escaped(facts['data']['name'])}", ""],
         [f"**{escaped(facts['verdict']['paragraph'])}**", ""],
-        _bullets(f"⚠ {text}" for text in facts["verdict"]["warnings"]),
+        _bullets(f"⚠ {one.text}" for one in remarks(facts)),
         _scoreboard(facts, found),
         _left_out(facts),
         _pairs(facts),
@@ -110,10 +112,9 @@ def _scoreboard(facts: Facts, found: Board) -> list[str]:
     lines = ["## Scoreboard", ""]
     if measured:
         first = measured[0]
-        seeds = max(one["seeds"] for one in measured)
         lines += [
-            f"{_part(facts).capitalize()}: {first['n']:,} pictures, {seeds} "
-            f"seed{'s' * (seeds > 1)}; intervals of {percent(first['level'], 0)}.",
+            f"{_part(facts).capitalize()}: {first['n']:,} pictures, {seeds(facts)}; "
+            f"intervals of {percent(first['level'], 0)}.",
             "",
         ]
     opened = facts.get("opened")
@@ -132,9 +133,8 @@ def _clean(facts: Facts, found: Board, row: Row) -> str:
 
 
 def _left_out(facts: Facts) -> list[str]:
-    lineup = facts["lineup"]
-    lines = [f"Line-up {escaped(lineup['name'])}: {escaped(lineup['reason'])}", ""]
-    out = (f"{one['recipe']} was left out: {one['reason']}" for one in lineup["left_out"])
+    lines = [f"Line-up: {escaped(lineup(facts))}", ""]
+    out = (f"{one['recipe']} was left out: {one['reason']}" for one in facts["lineup"]["left_out"])
     return lines + _bullets(out)
 
 
@@ -174,12 +174,15 @@ def _winner(facts: Facts) -> list[str]:
     classes, heading = one["classes"], f"## Classes of {escaped(name)}"
     if len(classes) > CLASSES:
         heading += f": the {CLASSES} worst of {len(classes)}"
-        classes = sorted(classes, key=lambda each: each["f1"])[:CLASSES]
+        classes = sorted(classes, key=lambda each: (not each["support"], each["f1"]))[:CLASSES]
     rows = [
         [
             each["name"],
-            *(f"{each[kind]:.4f}" for kind in ("precision", "recall", "f1")),
-            f"{each['support']:,}",
+            *(
+                f"{each[kind]:.4f}" if each["support"] else MISSING
+                for kind in ("precision", "recall", "f1")
+            ),
+            f"{each['support']:,}" if each["support"] else "no pictures",
         ]
         for each in classes
     ]
@@ -203,12 +206,13 @@ def _costs(facts: Facts, found: Board) -> list[str]:
     each = ", ".join(
         f"{name} {written(spent[name], 'seconds')}" for name in spent if name != "total"
     )
+    took, late = f"took {written(spent['total'], 'seconds')}", overrun(facts)
     return [
         "## What it cost",
         "",
         *table(["contender", *(one.title for _, one in columns)], rows),
         "",
-        f"The whole bake-off took {written(spent['total'], 'seconds')}: {each}.",
+        f"The whole bake-off {late or took}: {each}.",
         "",
     ]
 

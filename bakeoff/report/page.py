@@ -17,6 +17,8 @@ from bakeoff.report.confusion import Confusion, confusion
 from bakeoff.report.findings import Findings
 from bakeoff.report.gallery import Gallery, gallery
 from bakeoff.report.recorded import History, history, predictions
+from bakeoff.report.remarks import Remark, remarks_of
+from bakeoff.report.standing import lineup, overrun, seeds, standing
 from bakeoff.report.templates import environment, file_of, policy
 from bakeoff.report.trade import COSTS, trade
 from bakeoff.version import __version__
@@ -67,11 +69,16 @@ def page(found: Findings, dataset: Dataset | None = None) -> str:
         trades=[made for key in COSTS if (made := trade(facts, key))],
         panels=drawings.panels(facts, curves),
         details=[
-            _detail(one, number, curves[one["name"]], matrices.get(one["name"]))
+            _detail(one, number, curves[one["name"]], matrices.get(one["name"]), found.remarks)
             for number, one in enumerate(facts["contenders"])
         ],
         gallery=shown,
         rows=_balance(facts),
+        remarks=found.remarks,
+        standing=standing(facts),
+        seeds=seeds(facts),
+        overrun=overrun(facts),
+        lineup=lineup(facts),
         version=__version__,
     )
 
@@ -124,12 +131,17 @@ def _pairs(facts: Facts, decimals: int) -> list[dict[str, Any]]:
 
 
 def _detail(
-    one: Facts, number: int, curves: Sequence[History], matrix: Confusion | None
+    one: Facts,
+    number: int,
+    curves: Sequence[History],
+    matrix: Confusion | None,
+    above: Sequence[Remark],
 ) -> dict[str, Any]:
     """What is told of one contender on its own."""
     classes = list(enumerate(one["classes"]))
     if len(classes) > CLASSES:
-        classes = sorted(classes, key=lambda pair: (pair[1]["f1"], pair[0]))[:CLASSES]
+        hardest = sorted(classes, key=lambda pair: (not pair[1]["support"], pair[1]["f1"], pair[0]))
+        classes = hardest[:CLASSES]
     return {
         "number": number,
         "facts": one,
@@ -138,6 +150,8 @@ def _detail(
         "losses": drawings.losses(curves),
         "reliability": drawings.reliability(one.get("reliability")),
         "anchor": f"contender-{number}",
+        # What stands in full at the top is only named here.
+        "remarks": [(each, each in above) for each in remarks_of(one)],
     }
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bakeoff.data.dataset import Dataset
 from bakeoff.evaluation.predictions import Predictions
+from bakeoff.report.again import dataset_of
 from bakeoff.report.figures import (
     classes,
     confusion,
@@ -37,7 +38,8 @@ class Result(Findings):
     """What a bake-off found. In a notebook it shows itself.
 
     Each figure takes `ax`, to be drawn there, and `theme`, "light" or "dark"; without either it is
-    a light figure of its own, which a notebook shows and `axes.figure.savefig` saves.
+    a light figure of its own, which a notebook shows and `axes.figure.savefig` saves. Figures of
+    one contender take its name, and without are of the one that was chosen.
     """
 
     def __str__(self) -> str:
@@ -102,24 +104,26 @@ class Result(Findings):
         return curves.draw(found, of=of, ax=ax, theme=theme)
 
     def plot_classes(
-        self, name: str, *, ax: Axes | None = None, theme: ThemeName | None = None
+        self, name: str | None = None, *, ax: Axes | None = None, theme: ThemeName | None = None
     ) -> Axes:
         """Precision, recall and F1 of each class."""
-        return classes.draw(name, self._one(name)["classes"], ax=ax, theme=theme)
+        one = self._one(name)
+        return classes.draw(one["name"], one["classes"], ax=ax, theme=theme)
 
     def plot_confusion(
-        self, name: str, *, ax: Axes | None = None, theme: ThemeName | None = None
+        self, name: str | None = None, *, ax: Axes | None = None, theme: ThemeName | None = None
     ) -> Axes:
         """What is taken for what, counted over all seeds."""
         one = self._one(name)
         labels = self.facts["data"]["classes"]
-        return confusion.draw(name, labels, one["confusion"], ax=ax, theme=theme)
+        return confusion.draw(one["name"], labels, one["confusion"], ax=ax, theme=theme)
 
     def plot_reliability(
-        self, name: str, *, ax: Axes | None = None, theme: ThemeName | None = None
+        self, name: str | None = None, *, ax: Axes | None = None, theme: ThemeName | None = None
     ) -> Axes:
         """Accuracy over confidence."""
-        return reliability.draw(name, self._one(name)["reliability"], ax=ax, theme=theme)
+        one = self._one(name)
+        return reliability.draw(one["name"], one["reliability"], ax=ax, theme=theme)
 
     def plot_pareto(
         self,
@@ -134,31 +138,33 @@ class Result(Findings):
 
     def plot_mistakes(
         self,
-        name: str,
-        dataset: Dataset,
+        name: str | None = None,
+        dataset: Dataset | None = None,
         *,
         seed: int | None = None,
         count: int = 12,
         ax: Axes | None = None,
         theme: ThemeName | None = None,
     ) -> Axes:
-        """The mistakes that a contender was surest of."""
-        table = self._table(name, seed, dataset)
-        return mistakes.draw(name, table, dataset, count=count, ax=ax, theme=theme)
+        """The mistakes that a contender was surest of; without `dataset` it is loaded again."""
+        name, pictures = self._one(name)["name"], dataset or dataset_of(self)
+        table = self._table(name, seed, pictures)
+        return mistakes.draw(name, table, pictures, count=count, ax=ax, theme=theme)
 
     def plot_samples(
         self,
-        name: str,
-        dataset: Dataset,
+        name: str | None = None,
+        dataset: Dataset | None = None,
         *,
         seed: int | None = None,
         count: int = 12,
         ax: Axes | None = None,
         theme: ThemeName | None = None,
     ) -> Axes:
-        """What a contender says of a few pictures drawn by lot."""
-        table = self._table(name, seed, dataset)
-        return samples.draw(name, table, dataset, count=count, ax=ax, theme=theme)
+        """What a contender says of a few pictures drawn by lot; without `dataset` it is loaded."""
+        name, pictures = self._one(name)["name"], dataset or dataset_of(self)
+        table = self._table(name, seed, pictures)
+        return samples.draw(name, table, pictures, count=count, ax=ax, theme=theme)
 
     def _some(self) -> Sequence[Mapping[str, Any]]:
         rows = self.measured()
@@ -166,7 +172,9 @@ class Result(Findings):
             raise DataError(str(self.path), "has no contender that finished: nothing can be drawn")
         return rows
 
-    def _one(self, name: str) -> Mapping[str, Any]:
+    def _one(self, name: str | None) -> Mapping[str, Any]:
+        """A contender with numbers: by default the chosen one, else the most accurate."""
+        name = name or self.winner or self._some()[0]["name"]
         self.finished_runs(name)
         return self.contender(name)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from bakeoff.evaluation.phrases import chance, listed
 from bakeoff.report import recorded
 from bakeoff.report.board import decimals_of
 from bakeoff.report.findings import Findings
+from bakeoff.report.standing import seeds
 from bakeoff.report.templates import environment, file_of, policy
 from bakeoff.report.units import points
 from bakeoff.version import __version__
@@ -59,12 +60,18 @@ class SideBySide:
     only_first: tuple[str, ...]
     only_second: tuple[str, ...]
 
+    @property
+    def same(self) -> bool:
+        """Whether it is one bake-off, given twice or copied."""
+        return self.first.facts == self.second.facts
+
     def to_json(self) -> dict[str, Any]:
         """For machines."""
         return {
             "schema": 1,
             "first": str(self.first.path),
             "second": str(self.second.path),
+            "same": self.same,
             "comparable": not self.reasons,
             "reasons": list(self.reasons),
             "contenders": [asdict(match) for match in self.matches],
@@ -82,9 +89,10 @@ def side_by_side(first: Findings, second: Findings) -> SideBySide:
     correct = {
         name: (_correct(second, name), _correct(first, name)) for name in both if not reasons
     }
-    same = {name for name, (new, old) in correct.items() if np.array_equal(new, old)}
+    same = {name for name, tables in correct.items() if _identical(*tables)}
     rest = {name: tables for name, tables in correct.items() if name not in same}
-    pairs = _pairs(rest, second.facts["asked"]["margin"])
+    fixed = [name for name in both if all(one[name].get("deterministic") for one in (ones, others))]
+    pairs = _pairs(rest, fixed, second.facts["asked"]["margin"])
     return SideBySide(
         first=first,
         second=second,
@@ -114,7 +122,7 @@ def side_by_side_page(found: SideBySide) -> str:
     template = environment(decimals).get_template("side_by_side.html")
     return template.render(
         found=found,
-        both=[(one, one.board) for one in both],
+        both=[(one, one.board, seeds(one.facts)) for one in both],
         style=Markup(style),
         policy=policy(style),
         version=__version__,
@@ -153,11 +161,19 @@ def _sizes(counts: Mapping[str, int]) -> str:
 
 
 def _pairs(
-    correct: Mapping[str, tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]], margin: float
+    correct: Mapping[str, tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]],
+    fixed: Collection[str],
+    margin: float,
 ) -> dict[str, Pair]:
     """Each contender in the second against itself in the first, corrected for all of them."""
     found = {
-        name: compare({"second": new, "first": old}, margin=margin, level=LEVEL, power=None)[0]
+        name: compare(
+            {"second": new, "first": old},
+            deterministic=("second", "first") if name in fixed else (),
+            margin=margin,
+            level=LEVEL,
+            power=None,
+        )[0]
         for name, (new, old) in correct.items()
     }
     adjusted = holm([pair.p for pair in found.values()])
@@ -178,6 +194,14 @@ def _correct(found: Findings, name: str) -> npt.NDArray[np.bool_]:
         table = recorded.predictions(found.path / run["path"], found.part, found.classes)
         rows.append(table.correct[np.argsort(table.indices)])
     return np.stack(rows)
+
+
+def _identical(new: npt.NDArray[np.bool_], old: npt.NDArray[np.bool_]) -> bool:
+    """Whether all runs agree; a fit without chance may have been repeated in one and not in the
+    other."""
+    if np.array_equal(new, old):
+        return True
+    return len(new) != len(old) and bool((new == old[0]).all() and (old == old[0]).all())
 
 
 def _words(name: str, pair: Pair | None, identical: bool, pairs: int) -> str:

@@ -12,13 +12,15 @@ from dataclasses import dataclass, field
 
 __all__ = ["Allotment"]
 
-_FIRST_GUESS = 2.0
+_FIRST_GUESS = 5.0
 """Seconds of measuring a contender before one was measured."""
 
 _END = 3.0
 """Seconds for statistics and reports before the contenders' part in them."""
 
 _END_EACH = 0.7
+
+_AGAIN = 1.5
 
 
 @dataclass(kw_only=True)
@@ -53,7 +55,9 @@ class Allotment:
         left = self.seconds - self.spent() - self._end(unmeasured, seeds)
         ending = sum(others.values())
         if contender in others:
-            return max(1.0, left / (filling + ending))
+            # Who took so long before takes as long again; a little longer is no reason to cut it.
+            again = _AGAIN * self.used.get(contender, 0.0)
+            return max(1.0, left / (filling + ending), min(again, left))
         known = sum(count * self.used.get(name, 0.0) for name, count in others.items())
         return max(1.0, (left - known) / filling)
 

@@ -27,6 +27,7 @@ from bakeoff.runs.question import DEFAULT, Question
 from bakeoff.runs.reopen import predict
 from bakeoff.runs.rounds import Rounds
 from bakeoff.runs.run import Run
+from bakeoff.runs.sharing import Sharing
 from bakeoff.spec import codec
 from bakeoff.spec.errors import CacheError, DataError, SpecError
 from bakeoff.spec.recipe import Recipe
@@ -180,7 +181,12 @@ class _Baking:
             dataset=self.dataset,
             device=self.device,
             past=past,
-            allotment=allotment,
+            sharing=Sharing(
+                lineup=self.record.lineup,
+                seeds=self.record.question.seeds,
+                past=past,
+                allotment=allotment,
+            ),
             tell=self.tell,
             stop=self.stop,
             progress=self.progress,

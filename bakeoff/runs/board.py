@@ -107,11 +107,11 @@ class Row:
     @property
     def accuracy(self) -> float | None:
         """Mean over the seeds that ended well; before the first has, the last look."""
-        done = [leg.accuracy for leg in self.legs if leg.status == "finished"]
+        known = [(leg.status, leg.accuracy) for leg in self.legs if leg.accuracy is not None]
+        done = [accuracy for status, accuracy in known if status == "finished"]
         if not done:
-            done = [leg.accuracy for leg in self.legs if leg.accuracy is not None][-1:]
-        known = [one for one in done if one is not None]
-        return sum(known) / len(known) if known else None
+            done = [accuracy for _, accuracy in known[-1:]]
+        return sum(done) / len(done) if done else None
 
     @property
     def seconds(self) -> float:

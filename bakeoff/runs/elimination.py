@@ -27,7 +27,7 @@ AHEAD, _AGAIN = 0.10, 4.0
 """What the falling rate of the second half may bring at once, and times what was won before."""
 
 WORTH = 10.0
-"""Seconds of a run below which nothing is saved by leaving the next one out."""
+"""Seconds that a run is expected to take, below which leaving it out saves hardly anything."""
 
 
 def lost(

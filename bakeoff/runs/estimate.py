@@ -155,8 +155,15 @@ def _of_stage(
         views = 1 if (stage.augment or recipe.augment) == type(recipe.augment)() else _VIEWS
         return forward * (views * train + val)
     factor = _BACKWARD if stage.train == "all" else _LAST_BLOCKS
-    area = 1.0 if stage.size is None else (stage.size / (recipe.preprocess.size or 32)) ** 2
-    return epochs * forward * (factor * train * min(1.0, area) + val)
+    return epochs * forward * (factor * train * _area(stage, recipe) + val)
+
+
+def _area(stage: Stage, recipe: Recipe) -> float:
+    """Of the pictures in a stage, as a share of full ones."""
+    if stage.size is None:
+        return 1.0
+    full = 1 if isinstance(stage.size, float) else recipe.preprocess.size or 32
+    return min(1.0, (stage.size / full) ** 2)
 
 
 def _facts(recipe: Recipe, classes: int) -> BackboneFacts | None:

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from bakeoff.data.dataset import Dataset
 from bakeoff.data.progress import Progress, silent
+from bakeoff.evaluation.trouble import Effort
 from bakeoff.models.views import View, views_for
 from bakeoff.runs.assembly import assembled
 from bakeoff.runs.environment import describe
 from bakeoff.runs.fit import fitted
-from bakeoff.runs.opening import begin, go_on, refuse_other_data
+from bakeoff.runs.opening import begin, go_on, refuse_other_data, refuse_other_terms
 from bakeoff.runs.probe import with_probe
 from bakeoff.runs.result import Ended, Outcome, remembered, sealed
 from bakeoff.runs.run import Run
@@ -92,6 +93,7 @@ def execute(
         run.refuse_taken()
     elif run.is_sealed:
         refuse_other_data(run, dataset.digest)
+        refuse_other_terms(run, seed=seed, budget=budget)
         if tta:
             refuse_late(run)
         return remembered(run)
@@ -198,6 +200,11 @@ def _trained(job: Job, watch: Watch) -> Ended | None:
         classifier=job.classifier,
         probabilities=watch.finished.probabilities,
         seed=job.seed,
+        effort=Effort(
+            balanced=job.stages[-1].balance != "none",
+            steps=watch.finished.steps,
+            epochs=watch.run.epochs(),
+        ),
         losses=watch.finished.losses,
         notes=tuple(watch.notes),
         exact=watch.exact,

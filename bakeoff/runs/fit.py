@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from bakeoff.evaluation.trouble import Effort
 from bakeoff.models import zero_shot
 from bakeoff.models.estimators import Trial, fit, gather
 from bakeoff.models.fitted import FittedHead
@@ -37,6 +38,7 @@ def fitted(job: Job, names: Sequence[str]) -> Ended:
         classifier=job.classifier,
         probabilities=told(job, notes),
         seed=job.seed,
+        effort=Effort(fitted=True),
         notes=tuple(dict.fromkeys(notes)),
         facts={"trials": [_written(trial) for trial in trials]},
     )

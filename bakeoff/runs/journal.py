@@ -43,6 +43,9 @@ class Past:
     shares: dict[str, float | None] = field(default_factory=dict)
     """Seconds that runs which began were given."""
 
+    late: int | None = None
+    """The first seed that there was no time left for."""
+
     stopped: dict[str, str] = field(default_factory=dict)
     """Contenders that were stopped early, and why."""
 
@@ -95,6 +98,8 @@ class Journal:
                 running = ""
             elif kind == "stopped":
                 past.stopped[event["contender"]] = event["reason"]
+            elif kind == "late":
+                past.late = event["seed"]
             elif kind == "cost":
                 past.costs[event["contender"]] = event["cost"]
                 past.looks[event["contender"]] = event["look"]

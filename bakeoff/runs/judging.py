@@ -28,6 +28,7 @@ from bakeoff.runs.journal import Ended, Past
 from bakeoff.runs.ledger import Opened
 from bakeoff.runs.lineup import Contender
 from bakeoff.runs.reopen import predict
+from bakeoff.runs.repeatable import identical
 from bakeoff.runs.run import Run
 from bakeoff.runs.scoring import Scored, row, unlike
 from bakeoff.spec.errors import CacheError
@@ -150,6 +151,26 @@ class Judging:
         )
 
     @property
+    def _seeds(self) -> int:
+        """As many as there was time for."""
+        asked, late = self.record.question.seeds, self.past.late
+        return asked if late is None else late
+
+    def _told(self, verdict: Verdict, found: list[Scored]) -> dict[str, Any]:
+        """The verdict, with the winner's seed that did best on validation: the one to ship."""
+        seed = None
+        for one in found:
+            if one.name == verdict.winner:
+                seed = max(one.runs, key=lambda k: one.runs[k].result()["accuracy"])
+        warnings = list(verdict.warnings)
+        if self._seeds < self.record.question.seeds:
+            warnings.append(
+                f"There was time for {self._seeds} of the {self.record.question.seeds} seeds that "
+                "were asked for: allow a longer --budget, or fewer contenders."
+            )
+        return {**asdict(verdict), "warnings": warnings, "seed": seed}
+
+    @property
     def _words(self) -> str:
         return "test pictures" if self.part == "test" else "validation pictures"
 
@@ -179,15 +200,22 @@ class Judging:
         question = self.record.question
         copied = leaked(self.dataset, self.part)
         rows = [row(one, leaked=copied, stopped=self.past.stopped.get(one.name)) for one in found]
-        correct = {one.name: one.correct for one in found if one.tables}
-        pairs = compare(correct, margin=question.margin)
+        tables = {one.name: one.tables.values() for one in found if one.tables}
+        pairs = compare(
+            {one.name: one.correct for one in found if one.tables},
+            deterministic=[one.name for one in found if one.deterministic],
+            same=identical(tables),
+            margin=question.margin,
+        )
         candidates = [_candidate(one, told) for one, told in zip(found, rows, strict=True)]
         facts = Facts(
             part=self.part,
             pictures=len(self.dataset.split.parts()[self.part]),
-            seeds=question.seeds,
+            seeds=self._seeds,
             opened_before=opened.before if opened else 0,
             leaked=len(copied),
+            empty=_empty(self.dataset, self.part),
+            empty_val=_empty(self.dataset, "val"),
             random_weights=_random(found),
         )
         verdict = judge(_still(choice, candidates), candidates, pairs, self._wishes(), facts)
@@ -207,7 +235,7 @@ class Judging:
             "opened": {"times": opened.times, "before": opened.before} if opened else None,
             "contenders": rows,
             "pairs": [asdict(pair) for pair in pairs],
-            "verdict": _told(verdict, found),
+            "verdict": self._told(verdict, found),
         }
 
     def _data(self, copied: npt.NDArray[np.int64]) -> dict[str, Any]:
@@ -257,6 +285,7 @@ def _candidate(one: Scored, told: dict[str, Any] | None) -> Candidate:
         size=one.cost.get("bytes"),
         parameters=one.cost.get("parameters"),
         warnings=tuple(warnings),
+        deterministic=one.deterministic,
         is_baseline=isinstance(network, Estimator)
         and isinstance(network.method, LinearRegression | LinearProbe),
     )
@@ -270,21 +299,18 @@ def _still(choice: Choice, candidates: list[Candidate]) -> Choice:
     return Choice(name=None, best=None, excluded=choice.excluded)
 
 
+def _empty(dataset: Dataset, part: Part) -> tuple[str, ...]:
+    """Classes of which the part has no picture."""
+    counts = dataset.counts()[part]
+    return tuple(name for name, n in zip(dataset.classes, counts, strict=True) if not n)
+
+
 def _random(found: list[Scored]) -> tuple[str, ...]:
     return tuple(
         one.name
         for one in found
         if any(run.result()["random_weights"] for run in one.runs.values())
     )
-
-
-def _told(verdict: Verdict, found: list[Scored]) -> dict[str, Any]:
-    """The verdict, with the winner's seed that did best on validation: the one to ship."""
-    seed = None
-    for one in found:
-        if one.name == verdict.winner:
-            seed = max(one.runs, key=lambda k: one.runs[k].result()["accuracy"])
-    return {**asdict(verdict), "seed": seed}
 
 
 def _asked(question: dict[str, Any]) -> dict[str, Any]:

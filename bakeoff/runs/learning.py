@@ -19,7 +19,7 @@ import torch
 
 from bakeoff.data.draws import order
 from bakeoff.evaluation.metrics import measure
-from bakeoff.evaluation.trouble import signs_of_trouble
+from bakeoff.evaluation.trouble import Effort, signs_of_trouble
 from bakeoff.models.classifier import Classifier, assemble, initialise, settle
 from bakeoff.models.table import tabulate
 from bakeoff.recipes.adapt import adapted
@@ -31,6 +31,7 @@ from bakeoff.runs.prepare import (
     scaled,
     settled_stages,
     statistics,
+    with_sizes,
 )
 from bakeoff.spec.errors import ArgumentError, SpecError
 from bakeoff.spec.estimator import Estimator
@@ -116,7 +117,9 @@ def learn(
         story.notes.append(f"Pictures are brought to {recipe.preprocess.size} pixels a side.")
     accuracy, signs = None, tuple[str, ...]()
     if validation is not None:
-        accuracy, signs = _judged(classifier, material, classes, story.losses)
+        balanced = bool(job.stages) and job.stages[-1].balance != "none"
+        effort = Effort(fitted=not job.stages, balanced=balanced)
+        accuracy, signs = _judged(classifier, material, classes, story.losses, effort)
     return Learnt(
         classifier=classifier,
         recipe=recipe,
@@ -218,7 +221,8 @@ def _settled(
         digest=told.hexdigest(),
     )
     stages = settled_stages(recipe.stages, labels[parts[0]])
-    return replace(recipe, network=network, preprocess=preprocess, stages=stages), material
+    recipe = replace(recipe, network=network, preprocess=preprocess, stages=stages)
+    return with_sizes(recipe, classes), material
 
 
 def _begun(recipe: Recipe, material: Material, device: Device, seed: int) -> Classifier:
@@ -235,13 +239,17 @@ def _left(budget: Budget | None, began: float) -> float | None:
 
 
 def _judged(
-    classifier: Classifier, material: Material, classes: tuple[str, ...], losses: Sequence[float]
+    classifier: Classifier,
+    material: Material,
+    classes: tuple[str, ...],
+    losses: Sequence[float],
+    effort: Effort,
 ) -> tuple[float, tuple[str, ...]]:
     """How it does on what was kept apart, asked exactly as it will be from now on."""
     shares = probabilities(classifier, material.pictures[material.val]).astype(np.float32)
     metrics = measure(shares, material.labels[material.val], classes)
     telling = metrics.pictures >= _TELLING * len(classes)
-    return metrics.accuracy, signs_of_trouble(metrics, losses) if telling else ()
+    return metrics.accuracy, signs_of_trouble(metrics, losses, effort) if telling else ()
 
 
 @dataclass(kw_only=True)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from bakeoff.runs.run import Run
 from bakeoff.spec.errors import DataError, SpecError
 from bakeoff.spec.recipe import Recipe
+from bakeoff.spec.training import Budget
 from bakeoff.training import checkpoint
 from bakeoff.training.checkpoint import LoopState
 
-__all__ = ["begin", "go_on", "refuse_other_data"]
+__all__ = ["begin", "go_on", "refuse_other_data", "refuse_other_terms"]
 
 _SAME = "Give the same command as at the first start, with --out and --resume."
 
@@ -49,12 +51,22 @@ def refuse_other_data(run: Run, digest: str) -> None:
         )
 
 
+def refuse_other_terms(run: Run, *, seed: int, budget: Budget | None) -> None:
+    """An error unless the run began with this seed and this budget."""
+    asked = {"seed": seed, "budget": None if budget is None else asdict(budget)}
+    _refuse_differing(run, run.environment(), asked)
+
+
 def _refuse_other(run: Run, before: dict[str, Any], facts: dict[str, Any]) -> None:
     refuse_other_data(run, facts["data"]["digest"])
     if before["recipe"] != facts["recipe"]:
         rule = "must be the recipe it began with, in all its settings"
         raise SpecError(f"the recipe of {run.path}", rule, suggestion=_SAME)
-    for name in ("seed", "budget"):
-        if before[name] != facts[name]:
+    _refuse_differing(run, before, {name: facts[name] for name in ("seed", "budget")})
+
+
+def _refuse_differing(run: Run, before: dict[str, Any], asked: dict[str, Any]) -> None:
+    for name, value in asked.items():
+        if before[name] != value:
             rule = f"must be the one it began with, {before[name]}"
-            raise SpecError(f"the {name} of {run.path}", rule, facts[name], _SAME)
+            raise SpecError(f"the {name} of {run.path}", rule, value, _SAME)

@@ -14,6 +14,7 @@ from bakeoff.data.pack import pack
 from bakeoff.data.progress import Progress
 from bakeoff.models.classifier import settle
 from bakeoff.models.shrinking import refuse_unshrinkable
+from bakeoff.spec.errors import SpecError
 from bakeoff.spec.image import Channels, Preprocess
 from bakeoff.spec.network import Network
 from bakeoff.spec.recipe import Recipe
@@ -28,6 +29,7 @@ __all__ = [
     "settled",
     "settled_stages",
     "statistics",
+    "with_sizes",
 ]
 
 _FOR_STATISTICS = 5000 * 32 * 32
@@ -48,7 +50,8 @@ def settled(recipe: Recipe, dataset: Dataset, *, progress: Progress) -> Recipe:
     if preprocess.mean is None:
         preprocess = _with_statistics(preprocess, dataset, progress)
     stages = settled_stages(recipe.stages, dataset.labels[dataset.split.train])
-    return replace(recipe, network=network, preprocess=preprocess, stages=stages)
+    recipe = replace(recipe, network=network, preprocess=preprocess, stages=stages)
+    return with_sizes(recipe, len(dataset.classes))
 
 
 def settled_stages(stages: tuple[Stage, ...], labels: npt.NDArray[np.int64]) -> tuple[Stage, ...]:
@@ -65,6 +68,27 @@ def settled_stages(stages: tuple[Stage, ...], labels: npt.NDArray[np.int64]) -> 
     return tuple(
         replace(stage, balance=way) if stage.balance == "auto" else stage for stage in stages
     )
+
+
+def with_sizes(recipe: Recipe, classes: int) -> Recipe:
+    """A settled recipe whose stages say in pixels what they said as a share of the full side; full
+    size where the network cannot take so few."""
+    return replace(recipe, stages=tuple(_in_pixels(one, recipe, classes) for one in recipe.stages))
+
+
+def _in_pixels(stage: Stage, recipe: Recipe, classes: int) -> Stage:
+    if not isinstance(stage.size, float):
+        return stage
+    network, side = recipe.network, recipe.preprocess.size
+    assert isinstance(network, Network), "an estimator has no stages"
+    assert side is not None, "not settled"
+    full = side if network.backbone is None else network.backbone.size or side
+    size = round(stage.size * full)
+    try:
+        refuse_unshrinkable(network, full=full, size=size, classes=classes, field="Stage.size")
+    except SpecError:
+        return replace(stage, size=None)
+    return replace(stage, size=size)
 
 
 def prepared(recipe: Recipe, dataset: Dataset, *, progress: Progress) -> Material:
@@ -102,6 +126,7 @@ def refuse_sizes(recipe: Recipe, classes: int) -> None:
     for place, stage in enumerate(recipe.stages):
         if stage.size is not None:
             assert isinstance(recipe.network, Network), "an estimator has no stages"
+            assert isinstance(stage.size, int), "not settled"
             refuse_unshrinkable(
                 recipe.network,
                 full=full,

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from bakeoff.data.dataset import Dataset
 from bakeoff.evaluation.calibration import reliability
 from bakeoff.evaluation.metrics import Metrics, measure
-from bakeoff.evaluation.trouble import below_probe, signs_of_trouble
+from bakeoff.evaluation.trouble import Effort, below_probe, signs_of_trouble
 from bakeoff.models.classifier import Classifier
 from bakeoff.runs.probe import Probe
 from bakeoff.runs.run import Run
@@ -45,6 +45,7 @@ class Ended:
     """Of the validation part."""
 
     seed: int
+    effort: Effort
     losses: tuple[float, ...] = ()
     notes: tuple[str, ...] = ()
     exact: bool = True
@@ -70,8 +71,9 @@ def sealed(
     metrics = measure(ended.probabilities, labels, dataset.classes)
     below = None
     if probe.accuracy is not None:
-        below = below_probe(metrics, probe.accuracy, probe.pictures)
-    signs = (*signs_of_trouble(metrics, ended.losses), *([below] if below else []))
+        below = below_probe(metrics, probe.accuracy, probe.pictures, ended.effort)
+    signs = signs_of_trouble(metrics, ended.losses, ended.effort)
+    signs = (*signs, *([below] if below else []))
     warnings = (*signs, *ended.classifier.notes)
     if leads:
         run.predict(

@@ -46,6 +46,7 @@ def _in_pieces(recipe: Recipe, job: Job) -> Job:
     free = free_memory(job.device.place)
     pieces = []
     for train, size in {(s.train, s.size) for s in recipe.stages if s.train != "head"}:
+        assert not isinstance(size, float), "not settled"
         network = recipe.network if size is None else _smaller(recipe.network, size)
         needs = footprint(network, recipe.preprocess, classes=job.material.classes, train=train)
         refuse_too_large(needs, batch=_FEWEST, free=free, slots=_SLOTS)

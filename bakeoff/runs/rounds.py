@@ -16,14 +16,14 @@ import torch
 
 from bakeoff.data.dataset import Dataset
 from bakeoff.data.progress import Progress
-from bakeoff.runs.allotment import Allotment
-from bakeoff.runs.board import Happening, RunBegan, RunEnded, Status, Told
+from bakeoff.runs.board import Happening, RunBegan, RunEnded, Told
 from bakeoff.runs.elimination import WORTH, lost
 from bakeoff.runs.execute import execute
 from bakeoff.runs.folder import Folder, Record
 from bakeoff.runs.journal import DEATHS, Ended, Past
 from bakeoff.runs.lineup import Contender
 from bakeoff.runs.run import Run
+from bakeoff.runs.sharing import Sharing, status_of
 from bakeoff.runs.watchman import Watchman
 from bakeoff.spec.errors import CacheError, UserError
 from bakeoff.spec.training import Budget
@@ -46,7 +46,7 @@ class Rounds:
     dataset: Dataset
     device: Device
     past: Past
-    allotment: Allotment
+    sharing: Sharing
     tell: Callable[[Happening], None]
     stop: Callable[[], bool]
     progress: Progress
@@ -58,6 +58,8 @@ class Rounds:
     def go(self) -> bool:
         """Make all runs; False where it was asked to stop."""
         for seed in range(self.record.question.seeds):
+            if self._late(seed):
+                return True
             for contender in self.record.lineup.contenders:
                 if not self._go_one(contender, seed):
                     return False
@@ -84,7 +86,7 @@ class Rounds:
             if before.status == "finished" and contender.name not in self.past.costs:
                 self.measure(contender, run)
             return True
-        why = self._given_up(contender)
+        why = self.sharing.given_up(contender)
         if why is not None:
             self._tell_end(contender, seed, Ended(status=why[0], reason=why[1], seconds=0.0))
             return True
@@ -103,7 +105,7 @@ class Rounds:
     def _run(self, contender: Contender, seed: int, run: Run, place: str) -> bool:
         name = f"{contender.name}-{seed}"
         resume = (run.path / "environment.json").exists()
-        share = self.past.shares.get(name) if resume else self._share(contender, seed)
+        share = self.past.shares.get(name) if resume else self.sharing.share(contender, seed)
         if not resume:
             # What a life that ended at once may have left there.
             shutil.rmtree(run.path, ignore_errors=True)
@@ -154,8 +156,8 @@ class Rounds:
 
     def _ended_well(self, contender: Contender, run: Run, seconds: float) -> None:
         if not contender.expected.fills:
-            longest = max(seconds, self.allotment.used.get(contender.name, 0.0))
-            self.allotment.used[contender.name] = longest
+            longest = max(seconds, self.sharing.allotment.used.get(contender.name, 0.0))
+            self.sharing.allotment.used[contender.name] = longest
         self.measure(contender, run)
 
     def _watchman(self, contender: Contender, seed: int, share: float | None) -> Watchman:
@@ -201,50 +203,19 @@ class Rounds:
         )
         return outcome.finished
 
-    def _share(self, contender: Contender, seed: int) -> float | None:
-        """Seconds for this run. Within a round all that use up their time get the same."""
-        if self.allotment.seconds is None:
-            return None
-        started = [
-            self.past.shares[name]
-            for one in self.record.lineup.contenders
-            if one.expected.fills
-            and (name := f"{one.name}-{seed}") in self.past.shares
-            and one.name != contender.name
-        ]
-        if contender.expected.fills and started:
-            return started[0]
-        to_come: dict[str, int] = {}
-        filling, unmeasured = 0, 0
-        for one in self.record.lineup.contenders:
-            if self._given_up(one) is not None:
-                continue
-            seeds = range(self.record.question.seeds)
-            count = sum(f"{one.name}-{k}" not in self.past.ended for k in seeds)
-            unmeasured += one.name not in self.past.costs
-            if one.expected.fills:
-                filling += count
-            elif count:
-                to_come[one.name] = count
-        return self.allotment.share(
-            contender.name,
-            filling=filling,
-            others=to_come,
-            unmeasured=unmeasured,
-            seeds=self.record.question.seeds,
-        )
-
-    def _given_up(self, contender: Contender) -> tuple[Status, str] | None:
-        """Why a contender gets no other run."""
-        if contender.name in self.past.stopped:
-            return "stopped", self.past.stopped[contender.name]
-        for seed in range(self.record.question.seeds):
-            ended = self.past.ended.get(f"{contender.name}-{seed}")
-            if ended is None or ended.status == "finished":
-                return None
-            if ended.status != "finished":
-                return _status(ended.status), f"Seed {seed}: {ended.reason}"
-        return None
+    def _late(self, seed: int) -> bool:
+        """Whether there is too little time left for another round: a seed that had far less time
+        than the first says little of the same recipe."""
+        if self.past.late is None and self.sharing.is_too_late(seed):
+            self.past.late = seed
+            self._note("late", seed=seed)
+        if self.past.late is None or seed < self.past.late:
+            return False
+        late = Ended(status="unfinished", reason="No time was left for it.", seconds=0.0)
+        for contender in self.record.lineup.contenders:
+            for rest in range(seed, self.record.question.seeds):
+                self._tell_end(contender, rest, late)
+        return True
 
     def _stop_the_lost(self, seed: int) -> None:
         if not self.record.question.stopping:
@@ -257,10 +228,18 @@ class Rounds:
         eligible = [name for name in correct if self._eligible(name)]
         margin = self.record.question.margin
         for name, reason in lost(correct, eligible=eligible, margin=margin).items():
-            took = [self.past.ended[f"{name}-{k}"].seconds for k in range(seed + 1)]
-            if name not in self.past.stopped and max(took) >= WORTH:
+            if name not in self.past.stopped and self._saved(name, seed) >= WORTH:
                 self.past.stopped[name] = reason
                 self._note("stopped", contender=name, reason=reason)
+
+    def _saved(self, name: str, seed: int) -> float:
+        """Seconds that another seed would take. By what was expected, not by what it took: who
+        else wants the machine must not decide who is stopped."""
+        contender = next(one for one in self.record.lineup.contenders if one.name == name)
+        share = self.past.shares.get(f"{name}-{seed}")
+        if contender.expected.fills and share is not None:
+            return share
+        return contender.expected.seconds
 
     def _eligible(self, name: str) -> bool:
         """Whether a contender is within the limits, as far as that was measured."""
@@ -299,7 +278,7 @@ class Rounds:
             RunEnded(
                 contender=contender.name,
                 seed=seed,
-                status=_status(ended.status),
+                status=status_of(ended.status),
                 validation=validation,
                 seconds=ended.seconds,
                 reason=ended.reason,
@@ -314,7 +293,7 @@ class Rounds:
 
     def _note(self, kind: str, **facts: Any) -> None:
         self._noted = time.monotonic()
-        spent = round(self.allotment.spent() - self.past.spent, 3)
+        spent = round(self.sharing.allotment.spent() - self.past.spent, 3)
         self.folder.journal.record(kind, **facts, spent=spent)
 
 
@@ -342,16 +321,6 @@ def _in_words(error: BaseException) -> str:
         return str(error)
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
-
-
-def _status(word: str) -> Status:
-    known: dict[str, Status] = {
-        "finished": "finished",
-        "crashed": "crashed",
-        "stopped": "stopped",
-        "unfinished": "unfinished",
-    }
-    return known[word]
 
 
 def _let_go() -> None:

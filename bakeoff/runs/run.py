@@ -106,6 +106,14 @@ class Run:
                 continue
         return found
 
+    def epochs(self) -> float:
+        """Passes over the training pictures so far, all stages together."""
+        far: dict[int, float] = {}
+        for event in self.events():
+            if event["event"] in ("steps", "evaluated"):
+                far[event["stage"]] = max(far.get(event["stage"], 0.0), event["epoch"])
+        return sum(far.values())
+
     def predict(self, part: str, facts: Mapping[str, npt.NDArray[Any]]) -> None:
         """Write per-picture predictions of one part."""
         folder = self.path / "predictions"

@@ -17,6 +17,7 @@ from bakeoff.evaluation.predictions import Predictions
 from bakeoff.evaluation.statistic import STATISTICS, named
 from bakeoff.runs.journal import Ended
 from bakeoff.runs.lineup import Contender
+from bakeoff.runs.repeatable import repeatable
 from bakeoff.runs.run import Run
 from bakeoff.runs.shape import shape
 from bakeoff.spec import codec
@@ -56,6 +57,15 @@ class Scored:
         return np.stack([table.correct for table in self.tables.values()])
 
     @property
+    def deterministic(self) -> bool:
+        """Whether other seeds would say the same: by its recipe, and its runs bear it out."""
+        random = any(run.result()["random_weights"] for run in self.runs.values())
+        rows = [table.correct for table in self.tables.values()]
+        return repeatable(self.contender.recipe, random_weights=random) and all(
+            np.array_equal(row, rows[0]) for row in rows
+        )
+
+    @property
     def validation(self) -> float | None:
         """The mean over seeds, by which contenders are chosen."""
         found = [run.result()["accuracy"] for run in self.runs.values()]
@@ -82,6 +92,7 @@ def row(scored: Scored, *, leaked: npt.NDArray[np.int64], stopped: str | None) -
         "recipe_digest": _digest(scored),
         "status": status,
         "reason": reason,
+        "deterministic": scored.deterministic,
         "runs": [_run(scored, seed) for seed in scored.ended],
         "validation": scored.validation,
         "numbers": {},
@@ -143,15 +154,19 @@ def _measured(scored: Scored, leaked: npt.NDArray[np.int64]) -> dict[str, Any]:
 def _numbers(
     scored: Scored, tables: list[Predictions], leaked: npt.NDArray[np.int64]
 ) -> dict[str, Interval]:
-    found = {"accuracy": intervals.accuracy(scored.correct)}
-    if len(scored.tta) == len(tables):
-        found["tta"] = intervals.accuracy(np.stack([one.correct for one in scored.tta.values()]))
+    # A fit that was repeated is no sample of seeds.
+    runs = 1 if scored.deterministic else len(tables)
+    tables, correct = tables[:runs], scored.correct[:runs]
+    found = {"accuracy": intervals.accuracy(correct)}
+    if len(scored.tta) == len(scored.tables):
+        tta = np.stack([one.correct for one in scored.tta.values()])
+        found["tta"] = intervals.accuracy(tta[:runs])
     names = [*STATISTICS, *(f"top{k}" for k in _TOP if k < len(tables[0].classes))]
     found |= {name: intervals.bootstrap(named(name), tables) for name in names}
     if len(leaked):
         clean = ~np.isin(tables[0].indices, leaked)
         if clean.any():
-            found["clean_accuracy"] = intervals.accuracy(scored.correct[:, clean])
+            found["clean_accuracy"] = intervals.accuracy(correct[:, clean])
     return found
 
 
@@ -181,7 +196,7 @@ def _run(scored: Scored, seed: int) -> dict[str, Any]:
         "accuracy": _accuracy(scored.tables.get(seed)),
         "tta": _accuracy(scored.tta.get(seed)),
         "seconds": result["seconds"]["train"],
-        "epochs": _epochs(scored.runs[seed]),
+        "epochs": scored.runs[seed].epochs(),
         "exact": result["exact"],
         "warnings": result["warnings"],
     }
@@ -189,15 +204,6 @@ def _run(scored: Scored, seed: int) -> dict[str, Any]:
 
 def _accuracy(table: Predictions | None) -> float | None:
     return None if table is None else float(table.correct.mean())
-
-
-def _epochs(run: Run) -> float:
-    """Passes over the training pictures, all stages together."""
-    far: dict[int, float] = {}
-    for event in run.events():
-        if event["event"] == "steps":
-            far[event["stage"]] = max(far.get(event["stage"], 0.0), event["epoch"])
-    return sum(far.values())
 
 
 def _digest(scored: Scored) -> str:
@@ -219,7 +225,7 @@ def _shape(scored: Scored) -> dict[str, Any] | None:
     for run in scored.runs.values():
         recipe = run.recipe()
         if recipe.stages:
-            epochs = float(np.mean([_epochs(one) for one in scored.runs.values()]))
+            epochs = float(np.mean([one.epochs() for one in scored.runs.values()]))
         comment = " ".join(scored.contender.remarks)
         classes = len(run.environment()["data"]["classes"])
         return shape(recipe, classes=classes, epochs=epochs, comment=comment)

@@ -12,6 +12,9 @@ from bakeoff.training.events import Evaluated, Event, Stepped
 
 __all__ = ["Watchman"]
 
+_SLACK = 1.5
+"""Times its share that a fit may take, which cannot be told to hurry."""
+
 
 class Watchman:
     """Listens to one run."""
@@ -60,7 +63,7 @@ class Watchman:
             return True
         if self._halfway.reason is not None:
             self.reason = ("stopped", self._halfway.reason)
-        elif self._share is not None and time.monotonic() - self._began > self._share:
+        elif self._share is not None and time.monotonic() - self._began > _SLACK * self._share:
             why = f"It takes longer than its share of the budget, {self._share:.0f} s."
             self.reason = ("unfinished", why)
         return self.reason is not None

@@ -294,9 +294,10 @@ class Stage:
     schedule: Schedule = Cosine()
     """How the rate moves."""
 
-    size: int | None = None
-    """Side that pictures are shrunk to in this stage, in pixels, after their random changes; what
-    is learnt is always judged at full size. None: full size."""
+    size: float | int | None = None
+    """Side that pictures are shrunk to in this stage, after their random changes, in pixels; below
+    1 as a share of the full side, which is kept where the network cannot take less. What is learnt
+    is always judged at full size. None: full size."""
 
     augment: Augment | None = None
     """Random changes in this stage; None: the recipe's."""
@@ -335,10 +336,14 @@ class Stage:
             positive("Stage.clip", self.clip)
         if self.average is not None:
             between("Stage.average", self.average, 0, 0.99999)
-        for name in ("size", "lookahead", "patience"):
+        for name in ("lookahead", "patience"):
             value = getattr(self, name)
             if value is not None:
                 at_least(f"Stage.{name}", value, 1)
+        if isinstance(self.size, float):
+            between("Stage.size", self.size, 0.05, 0.99, "As a share; pixels are a whole number.")
+        elif self.size is not None:
+            at_least("Stage.size", self.size, 1)
 
 
 @declaration

@@ -25,6 +25,9 @@ def test_pages_are_written_again(folder: Path, capsys: pytest.CaptureFixture[str
     assert (folder / "report.md").read_text().startswith("# Bake-off: digits")
     out, err = capsys.readouterr()
     assert "resnet50 wins with an accuracy of" in out
+    assert "1  resnet50" in out
+    assert "broken-1 crashed: out of memory" in out
+    assert out.endswith("This test set has been opened 2 times.\n")
     assert err == ""
 
 
@@ -62,7 +65,20 @@ def test_unlike_bakeoffs_are_not_compared(
     assert main(["report", str(folder), str(other)]) == 0
     out = capsys.readouterr().out
     assert "Not comparable: the data digests are " in out
-    assert out.count("| resnet50 (winner)") == 2
+    assert [line.split()[1] for line in out.splitlines() if line.startswith("1  ")] == [
+        "resnet50",
+        "resnet50",
+    ]
+    assert "| " not in out
+
+
+def test_one_given_twice(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is compared with itself: it is said, and shown once."""
+    assert main(["report", str(folder), str(folder)]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"Both are one and the same bake-off: {folder}\n")
+    assert out.count("1  resnet50") == 1
+    assert "Not comparable" not in out
 
 
 def test_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +31,21 @@ def test_what_is_shown(tmp_path: Path) -> None:
     assert "resnet50 wins with an accuracy of" in text
     (head,) = (line for line in lines if "contender" in line and "test" in line)
     assert head.split()[:5] == ["contender", "test", "95%", "against", "resnet50"]
-    assert any(line.startswith("1  resnet50") and "winner" in line for line in lines)
+    assert any(line.startswith("1  resnet50") and "chosen" in line for line in lines)
     assert any("broken-1" in line and "crashed" in line for line in lines)
     assert lines[-2] == "This test set has been opened 2 times."
     assert lines[-1] == f"Report: {tmp_path / 'report.html'}"
+
+
+def test_a_budget_that_was_overrun(tmp_path: Path) -> None:
+    """What took longer than was asked is said to have."""
+    file = made(tmp_path / "b", 2, 1) / "result.json"
+    facts = json.loads(file.read_text())
+    facts["asked"]["budget"] = 60.0
+    file.write_text(json.dumps(facts))
+    out = io.StringIO()
+    show(Result.open(file.parent), Console(file=out, width=100))
+    assert "\nThe bake-off took 7 min 11 s of 1 min asked.\n" in out.getvalue()
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120, 200])

@@ -201,6 +201,11 @@ def test_a_rate_that_is_found(
     read = json.loads(capsys.readouterr().out)
     assert (read["field"], read["declared"]) == ("Recipe.stages[0].optimiser.rate", 0.1)
     assert {"rate", "factor", "loss", "smooth"} == set(read["tried"][0])
+    assert main([*words, "--out", "somewhere"]) == 2
+    assert capsys.readouterr().err == (
+        "Error: --find-rate trains nothing and keeps nothing, so it goes without. "
+        "Leave --out out.\n"
+    )
     assert {path.name for path in tmp_path.iterdir()} <= {"mine.py", "cache"}
 
 

@@ -129,6 +129,73 @@ def test_seeds_may_differ_in_number() -> None:
     assert loose.variance > 3 * apart(crossed(three), crossed(three)).spread.variance / 2
 
 
+STEADY = ("cnn", "vgg")
+"""In neither of the pair is anything random."""
+
+
+def test_what_is_not_random_is_one_run() -> None:
+    """Identical predictions give identical verdicts, however often they were repeated."""
+    first, second = disagreeing(30, 14)
+    wild = np.stack([right(hits, 1000) for hits in (300, 500, 700)])
+    once, often = (
+        compare({"cnn": np.stack([first] * n), "vgg": second, "wild": wild}, deterministic=STEADY)
+        for n in (1, 3)
+    )
+    assert once == often
+    assert (once[0].p, once[0].low) == (pair(first, second).p, pair(first, second).low)
+    assert once[0].deterministic
+    assert once[0].words.endswith(
+        "1,000 pictures, whatever the seed). About 1,000 more pictures would tell."
+    )
+    assert [one.seeds for one in once] == [1, 3, 3]
+    assert not once[1].deterministic
+
+
+def test_what_is_not_random_borrows_no_variance() -> None:
+    """Another contender's seeds say nothing about one that has none; those of a random one that is
+    left with a single run are borrowed, whoever it meets."""
+    first, second = disagreeing(30, 14)
+    wild = np.stack([right(hits, 1000) for hits in (300, 500, 700)])
+    tables = {"cnn": first, "vgg": second, "wild": wild}
+    both, one, none = (compare(tables, deterministic=names)[0] for names in (STEADY, ("cnn",), ()))
+    assert both.high - both.low < 0.03
+    assert both.need is not None
+    assert both.need.seeds is None
+    assert one.high - one.low > 0.3
+    assert none.high - none.low > one.high - one.low
+
+
+def test_runs_that_differ_are_random_whatever_was_said() -> None:
+    """Where repeated fits did not come out the same, their seeds count."""
+    runs = {"cnn": np.stack([right(hits, 1000) for hits in (900, 910, 920)]), "vgg": right(5, 1000)}
+    assert compare(runs, deterministic=("cnn",)) == compare(runs)
+
+
+def test_the_same_by_two_names() -> None:
+    """Where every probability is identical there is no difference to be unsure of."""
+    few = right(8, 11)
+    (found,) = compare({"cnn": few, "vgg": few}, same={frozenset(("cnn", "vgg"))})
+    assert (found.outcome, found.low, found.high, found.need) == ("tied", 0.0, 0.0, None)
+    assert found.words == (
+        "cnn and vgg are the same: their predictions are identical on all 11 pictures."
+    )
+
+
+def test_level_on_few_pictures() -> None:
+    """Nothing is foretold from no difference, and little from very few pictures."""
+    level = pair(right(8, 11), right(8, 11))
+    assert (level.outcome, level.need) == ("can't tell", None)
+    assert level.words.endswith(
+        "they are right on the very same pictures (95%: −21.3 to 21.3; p = 1, 11 pictures, 1 seed)."
+    )
+    close = pair(*disagreeing(8, 7, 20))
+    assert close.need is not None
+    assert close.need.far
+    assert close.words.endswith(
+        "It would take far more than a hundred times these pictures to tell."
+    )
+
+
 def test_counts_are_means_over_runs() -> None:
     """With several seeds, pictures that only one has right are counted over all pairs of runs."""
     first = np.stack([right(10, 20), right(8, 20)])
@@ -161,8 +228,8 @@ def test_words() -> None:
         "1,000 pictures, 1 seed). About 3,300 more pictures would tell."
     )
     assert pair(*disagreeing(0, 0, 5000)).words == (
-        "cnn and vgg are tied, less than 0.5 pp apart: they are level "
-        "(95%: −0.06 to 0.06; p = 1, 5,000 pictures, 1 seed)."
+        "cnn and vgg are tied, less than 0.5 pp apart: they are right on the very same "
+        "pictures (95%: −0.06 to 0.06; p = 1, 5,000 pictures, 1 seed)."
     )
     assert pair(*disagreeing(220, 100, 100_000)).words == (
         "cnn and vgg are tied, less than 0.5 pp apart: cnn is ahead by 0.12 pp for sure "

@@ -76,6 +76,18 @@ def test_words() -> None:
     assert Need(pictures=4300, seeds=1).words == "4,300 more pictures or 1 more seed"
     assert Need(pictures=None, seeds=2).words == "2 more seeds"
     assert Need(pictures=1, seeds=None).words == "1 more picture"
+    assert Need(pictures=1, seeds=None).sentence == "About 1 more picture would tell"
+    assert Need(pictures=None, seeds=None).sentence == "No more pictures or seeds alone would tell"
+
+
+def test_no_number_beyond_a_hundred_times() -> None:
+    """What far more pictures would tell is said without a number; with enough it has one."""
+    few = Parts(pictures=9, seeds=1, picture=0.5)
+    assert needed(few, 0.0, margin=0.005) == Need(pictures=None, seeds=None, far=True)
+    many = needed(Parts(pictures=9000, seeds=1, picture=0.5), 0.0, margin=0.005)
+    assert many.pictures is not None
+    assert not many.far
+    assert not needed(few, 0.0, margin=0.0).far
 
 
 def test_two_figures() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bakeoff.evaluation.metrics import Metrics, measure
-from bakeoff.evaluation.trouble import below_probe, is_chance, signs_of_trouble
+from bakeoff.evaluation.trouble import Effort, below_probe, is_chance, signs_of_trouble
 
 
 def metrics(predicted: list[int], labels: list[int]) -> Metrics:
@@ -33,11 +33,73 @@ def test_chance_level_is_broken(accuracy: float) -> None:
     first = signs_of_trouble(metrics(predicted, BALANCED))[0]
     assert first == (
         f"BROKEN: accuracy {right / 200:.4f} on 200 pictures is no better than always naming the "
-        "largest class (0.2500). The model learned nothing. Likely causes: a rate far too high or "
-        "too low, labels that do not belong to the pictures, pictures that are not scaled, or "
-        "dead units after a bad start. Try a tenth of the rate, and look at the data with "
-        "`bakeoff data`."
+        "largest class (0.2500). The model learned nothing that shows. Likely causes: a rate far "
+        "too high or too low, labels that do not belong to the pictures, pictures that are not "
+        "scaled, or dead units after a bad start. Try a tenth of the rate, and look at the data "
+        "with `bakeoff data`."
     )
+
+
+def test_few_pictures_do_not_show_that_nothing_was_learned() -> None:
+    """Well above chance, but not surely so: that is said, and nobody is called broken."""
+    labels = [place % 3 for place in range(12)]
+    predicted = [c if place < 7 else (c + 1) % 3 for place, c in enumerate(labels)]
+    assert signs_of_trouble(metrics(predicted, labels)) == (
+        "Accuracy 0.5833 on 12 pictures cannot be told from always naming the largest class "
+        "(0.3333): with so few pictures it may be by chance. More validation pictures would tell.",
+    )
+    fewer = [c if place < 4 else (c + 1) % 3 for place, c in enumerate(labels)]
+    assert signs_of_trouble(metrics(fewer, labels))[0].startswith("BROKEN: accuracy 0.3333 on 12 ")
+
+
+def test_what_is_fitted_has_no_rate() -> None:
+    """Advice on an estimator speaks of nothing that it does not have."""
+    (first, *_) = signs_of_trouble(
+        metrics([(c + 1) % 4 for c in BALANCED], BALANCED), effort=Effort(fitted=True)
+    )
+    assert first == (
+        "BROKEN: accuracy 0.0000 on 200 pictures is no better than always naming the largest class "
+        "(0.2500). The model learned nothing that shows. Likely causes: too few pictures to learn "
+        "from, labels that do not belong to the pictures, or inputs that do not show what tells "
+        "the classes apart. Look at the data with `bakeoff data`, and try features of a pretrained "
+        "backbone."
+    )
+
+
+def test_classes_that_count_the_same() -> None:
+    """Where training was balanced, the mean recall is held against guessing; and who gave up the
+    large class for small ones has learned something, however it was trained."""
+    uneven = [0] * 160 + [1] * 20 + [2] * 20
+    fair = metrics([0] * 100 + [1] * 60 + [1] * 20 + [2] * 20, uneven)
+    assert fair.accuracy < 0.8
+    assert not is_chance(fair)
+    assert signs_of_trouble(fair, effort=Effort(balanced=True)) == ()
+    lazy = metrics([0] * 198 + [1, 2], uneven)
+    assert signs_of_trouble(lazy, effort=Effort(balanced=True))[0].startswith(
+        "BROKEN: mean recall over classes 0.3500 on 200 pictures is no better than guessing "
+        "(0.3333)."
+    )
+
+
+def test_too_little_training_is_blamed_first() -> None:
+    """After a few steps or part of an epoch nothing else is the likely cause."""
+    short, long = Effort(steps=4, epochs=0.18), Effort(steps=50, epochs=1.0)
+    never = metrics([min(place, 1) for place in BALANCED], BALANCED)
+    blame = (
+        "The likely cause: it was only trained for 0.18 epochs, 4 steps; allow more time or "
+        "epochs. If that does not help: "
+    )
+    assert signs_of_trouble(never, effort=short) == (
+        f"2 of 4 classes are never predicted: c2, c3. {blame}too few pictures of them, or classes "
+        "of very unequal size.",
+    )
+    assert signs_of_trouble(never, effort=long) == signs_of_trouble(never)
+    assert blame in signs_of_trouble(partly(50), effort=short)[0]
+    assert blame in signs_of_trouble(partly(200), [1.4, 1.4, 1.4], short)[0]
+    assert blame in (below_probe(partly(80), 0.62, 1500, short) or "")
+    assert below_probe(partly(80), 0.62, 1500, long) == below_probe(partly(80), 0.62, 1500)
+    assert Effort(steps=1, epochs=3.0).too_little == "trained for 3 epochs, 1 step"
+    assert Effort(steps=90, epochs=0.5).too_little == "trained for 0.5 epochs, 90 steps"
 
 
 def test_chance_depends_on_how_many_pictures_there_are() -> None:
@@ -58,9 +120,22 @@ def test_classes_that_are_never_predicted() -> None:
         "2 of 4 classes are never predicted: c2, c3. Likely causes: too few pictures of them, or "
         "classes of very unequal size.",
     )
+    (text,) = signs_of_trouble(metrics([min(place, 2) for place in BALANCED], BALANCED))
+    assert text.startswith("1 of 4 classes is never predicted: c3. Likely causes: too few pictures")
     many = [place % 20 for place in range(400)]
     (text,) = signs_of_trouble(metrics([label % 10 for label in many], many))
     assert text.startswith("10 of 20 classes are never predicted: c10, c11, c12, c13, c14, …. ")
+
+
+def test_classes_without_pictures_are_not_counted() -> None:
+    """Of a class that is not there nobody can say that it is never predicted."""
+    labels = np.array([0] * 60 + [1] * 40 + [2] * 40)
+    shares = np.eye(4, dtype=np.float32)[np.minimum(labels, 1)]
+    found = signs_of_trouble(measure(shares, labels, ("a", "b", "c", "none")))
+    assert found == (
+        "1 of 3 classes that have pictures here is never predicted: c. Likely causes: too few "
+        "pictures of it, or classes of very unequal size.",
+    )
 
 
 def test_a_loss_that_never_moved() -> None:

@@ -106,6 +106,38 @@ def test_none_beats_the_baseline() -> None:
     assert "None beats" not in verdict({"vgg16": 9300, "cnn10": 9200}).paragraph
 
 
+def test_the_baseline_is_not_held_against_itself() -> None:
+    """Where it is chosen, that nothing beats it goes without saying."""
+    found = verdict({"probe": 187, "cnn10": 186}, facts=Facts(pictures=200, seeds=3), pictures=200)
+    assert found.winner == "probe"
+    assert "None beats" not in found.paragraph
+
+
+def test_level_on_validation() -> None:
+    """What decided between contenders that are level is said, not that one was ahead."""
+    facts = Facts(pictures=200, seeds=3)
+    two = {"vgg16": 180, "cnn10": 180}
+    found = verdict(two, {"vgg16": 180, "cnn10": 179}, facts=facts, pictures=200)
+    assert (
+        "cnn10, level with vgg16 on validation, is chosen as the faster: 89.5% of 200 test"
+    ) in found.paragraph
+    three = verdict(two | {"resnet": 180, "probe": 3}, facts=facts, pictures=200)
+    assert three.headline.startswith(
+        "cnn10, level with vgg16 and resnet on validation, is chosen as the fastest:"
+    )
+    alike = [
+        Candidate(name=name, validation=0.9, accuracy=accuracy(right(9, 10)), parameters=number)
+        for name, number in (("a", 5), ("b", 4), ("c", 4))
+    ]
+    correct = {one.name: right(9, 10) for one in alike}
+    assert choose(alike[:2], correct, Wishes()).tie_break == "the one with fewer parameters"
+    assert choose(alike[1:], correct, Wishes()).tie_break == "the first in the line-up"
+    assert choose(alike[1:], correct, Wishes()).level == ("c",)
+    # Means of one run and of several may differ in their last bit.
+    near = [alike[0], replace(alike[1], validation=0.9 + 1e-16 * 3)]
+    assert choose(near, correct, Wishes()).name == "b"
+
+
 def test_the_test_contradicts_the_choice() -> None:
     """Another that does better on test is named, and the choice stays validation's."""
     found = verdict({"vgg16": 9300, "cnn10": 9200}, {"vgg16": 9200, "cnn10": 9300})
@@ -209,6 +241,53 @@ def test_warnings_stand_above() -> None:
     assert verdict({"cnn10": 9300, "vgg16": 9000}).warnings == ()
 
 
+def test_one_seed_of_what_is_not_random() -> None:
+    """Another seed changes nothing of a contender in which nothing is random, and nothing of a
+    verdict on such alone."""
+    shown = {"probe": right(9300, N), "knn": right(9000, N), "cnn10": right(8000, N)}
+    candidates = [
+        Candidate(
+            name=name,
+            validation=float(rows.mean()),
+            accuracy=accuracy(rows),
+            deterministic=name != "cnn10",
+        )
+        for name, rows in shown.items()
+    ]
+    facts = Facts(pictures=N, seeds=1)
+
+    def judged(count: int) -> Verdict:
+        some = candidates[:count]
+        pairs = compare({one.name: shown[one.name] for one in some}, deterministic=("probe", "knn"))
+        return judge(choose(some, shown, Wishes()), some, pairs, Wishes(), facts)
+
+    assert judged(2).warnings == ()
+    assert judged(2).headline == (
+        "probe wins: 93.0% of 10,000 test pictures right (95%: 92.5% to 93.5%, whatever the seed)."
+    )
+    assert judged(3).warnings == (
+        "One seed only: intervals and tests are about these very runs. Trained again with another "
+        "seed, cnn10 may do otherwise; --seeds 3 tells.",
+    )
+
+
+def test_classes_without_pictures() -> None:
+    """They are named, with what they do to the numbers and to the choice."""
+    facts = replace(FACTS, empty=("tiny",), empty_val=("tiny", "glass"))
+    hits = {"cnn10": 9300, "vgg16": 9000}
+    assert verdict(hits, facts=facts).warnings == (
+        "No test pictures of tiny: how well it is told is not known, and it counts as 0 in macro "
+        "averages.",
+        "No validation pictures of tiny and glass: the choice takes no account of them.",
+    )
+    sealed = replace(facts, part="val", empty=("tiny", "glass"))
+    assert verdict(hits, facts=sealed).warnings[0] == (
+        "No validation pictures of tiny and glass: how well they are told is not known, and each "
+        "counts as 0 in macro averages."
+    )
+    assert len(verdict(hits, facts=sealed).warnings) == 2
+
+
 def test_accuracy_without_leaks() -> None:
     """It stands beside the plain one."""
     shown = right(9300, N)
@@ -233,4 +312,10 @@ def test_validation_is_called_so(opened: int) -> None:
     assert found.warnings == (
         "The test part was not opened: all numbers are from validation, on which the winner was "
         "chosen, and flatter it.",
+    )
+    nobody = verdict({"cnn10": 9300, "vgg16": 9000}, wishes=Wishes(max_size=1), facts=facts)
+    plain = ("The test part was not opened: all numbers are from validation.",)
+    assert nobody.warnings == verdict({"cnn10": 9300}, facts=facts).warnings == plain
+    assert verdict({}, facts=facts, others=(CRASHED,)).warnings == (
+        "The test part was not opened.",
     )

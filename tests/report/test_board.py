@@ -33,16 +33,28 @@ def test_rows_fall_in_accuracy(facts: dict[str, Any]) -> None:
 
 
 def test_tags_and_outcomes(facts: dict[str, Any]) -> None:
-    """Winner, tied, cheapest and crashed are said; others are held against the winner."""
+    """Chosen, tied, cheapest and crashed are said; others are held against the first."""
     rows = {row.name: row for row in board(facts).rows}
     verdict = facts["verdict"]
-    assert rows[verdict["winner"]].tags[0] == "winner"
-    assert rows[verdict["winner"]].against.text == "winner"
+    assert rows[verdict["winner"]].tags[0] == "chosen"
+    assert rows[verdict["winner"]].against.text == "chosen"
     for name in verdict["tied"]:
         assert "tied" in rows[name].tags
     assert rows["broken-1"].tags == ("crashed",)
     assert rows["linear-probe"].outcome == "worse"
     assert rows["linear-probe"].against.text.startswith("−")
+
+
+def test_of_equals_the_chosen_one_comes_first(facts: dict[str, Any]) -> None:
+    """Wherever it stands among the contenders; what is broken is said to be."""
+    even = json.loads(json.dumps(facts))
+    even["verdict"]["winner"] = "cnn10"
+    for one in even["contenders"][:3]:
+        one["numbers"]["accuracy"]["value"] = 0.5
+    even["contenders"][1]["warnings"] = ["Seed 1: BROKEN: it learnt nothing."]
+    rows = board(even).rows
+    assert [row.name for row in rows[1:4]] == ["cnn10", "resnet50", "convnext_tiny"]
+    assert rows[3].tags == ("broken",)
 
 
 def test_outcomes_are_turned(facts: dict[str, Any]) -> None:

@@ -211,7 +211,7 @@ def test_contenders_are_chosen(visit: Visit) -> None:
     """By the chooser, by its keys, and by the scoreboard's links, one is shown at a time."""
     page = visit.page
     shown = page.locator(".contender:visible h3")
-    assert shown.all_inner_texts() == ["resnet50 winner"]
+    assert shown.all_inner_texts() == ["resnet50 chosen"]
     page.get_by_role("radio", name="convnext_tiny", exact=True).check(force=True)
     assert shown.all_inner_texts()[0].startswith("convnext_tiny")
     page.keyboard.press("ArrowRight")
@@ -264,9 +264,31 @@ def test_two_side_by_side(browser: Browser, tmp_path: Path, scheme: dict[str, An
 
 @pytest.mark.parametrize("visit", [PHONE], indirect=True)
 def test_a_telephone_shows_it_without_sideways_scrolling(visit: Visit) -> None:
-    """At 360 pixels only tables scroll, within themselves."""
-    visit.page.locator("#more").check()
-    assert visit.page.evaluate("document.documentElement.scrollWidth") == 360
+    """At 360 pixels only tables scroll, within themselves; names break where they may."""
+    page = visit.page
+    page.locator("#more").check()
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    heads = page.locator("table.pairs thead th span")
+    text = "one => [...one.getClientRects()].length"
+    assert heads.get_by_text("resnet50").evaluate(text) == 1
+
+
+@pytest.mark.parametrize("visit", [PHONE | LIGHT], indirect=True)
+def test_what_is_cut_off_fades(visit: Visit) -> None:
+    """A table that is wider than the page fades where it goes on, can be reached by keyboard and
+    has a name; one that fits does not fade."""
+    page = visit.page
+    after = "one => getComputedStyle(one).getPropertyValue('--after')"
+    board = page.get_by_role("region", name="Scoreboard table")
+    assert board.evaluate("one => one.scrollWidth > one.clientWidth")
+    assert board.evaluate(after) == "41.6px"
+    board.evaluate("one => one.scrollTo(one.scrollWidth, 0)")
+    page.wait_for_function(f"({after})(document.querySelector('.scroll')) === '0px'")
+    fits = page.get_by_role("region", name="Table of classes")
+    assert fits.evaluate("one => one.scrollWidth === one.clientWidth")
+    assert fits.evaluate(after) == "0px"
+    inner = "all => all.filter(one => one.tabIndex !== 0 || !one.ariaLabel).length"
+    assert page.locator(".scroll").evaluate_all(inner) == 0
 
 
 @pytest.mark.parametrize("visit", [PLAIN], indirect=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,7 @@ def test_tables_hold_the_numbers(few: Result) -> None:
     text = markdown(few.facts)
     board = rows(text, "Scoreboard")
     assert board[0][:4] == ["", "contender", "accuracy", "interval"]
-    assert board[1][:4] == ["1", "resnet50 (winner)", "92.0%", "88.9–95.1"]
+    assert board[1][:4] == ["1", "resnet50 (chosen)", "92.0%", "88.9–95.1"]
     assert board[-1][:3] == ["–", "broken-1 (crashed)", "–"]
     pairs = rows(text, "Pairs")
     assert len(pairs) == 1 + len(few.facts["pairs"])
@@ -57,6 +58,23 @@ def test_tables_hold_the_numbers(few: Result) -> None:
         str(first["support"]),
     ]
     assert [row[0] for row in classes[-2:]] == ["macro mean", "weighted mean"]
+
+
+def test_what_a_reader_must_not_miss(few: Result) -> None:
+    """Fewer seeds, errors in the data, classes without pictures, a budget that was overrun; a
+    line-up of mere names is told once."""
+    facts = json.loads(json.dumps(few.facts))
+    facts["contenders"][1]["numbers"]["accuracy"]["seeds"] = 1
+    facts["data"]["findings"] = [{"severity": "error", "text": "The class car is empty."}]
+    facts["contenders"][0]["classes"][1]["support"] = 0
+    facts["asked"]["budget"] = 400.0
+    facts["lineup"] = {"name": "a,b", "reason": "As asked: a,b.", "left_out": []}
+    text = markdown(facts)
+    assert "Test: 300 pictures, up to 2 seeds; intervals of 95%." in text
+    assert "- ⚠ Data: The class car is empty." in text.split("## Scoreboard")[0]
+    assert rows(text, "Classes of resnet50")[2] == ["car", "–", "–", "–", "no pictures"]
+    assert "The whole bake-off took 7 min 11 s of 6 min 40 s asked: prepare 12 s," in text
+    assert "\nLine-up: As asked: a,b.\n" in text
 
 
 def test_many_classes_and_leaks(many: Result) -> None:

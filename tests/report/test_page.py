@@ -270,9 +270,81 @@ def test_a_choice_among_equals_is_called_one(found: Findings) -> None:
     facts["verdict"] |= {"tied": [], "untold": ["convnext_tiny"]}
     assert "Chosen, but not to be told from 1 other" in _words(found, facts)
     facts["verdict"] |= {"tied": ["convnext_tiny", "cnn10"], "untold": []}
-    assert "Winner, tied with 2 others" in _words(found, facts)
+    assert "Chosen, tied with 2 others resnet50" in _words(found, facts)
     facts["verdict"] |= {"tied": [], "untold": []}
-    assert "Winner resnet50" in _words(found, facts)
+    assert "Chosen resnet50" in _words(found, facts)
+    for pair in facts["pairs"]:
+        pair["outcome"] = "better"
+    words = _words(found, facts)
+    assert "Winner resnet50" in words
+    assert "vs winner" in words
+    facts["contenders"][0]["warnings"] = ["BROKEN: it learnt nothing."]
+    words = _words(found, facts)
+    assert "Chosen resnet50 broken" in words
+    assert "winner" not in words.split("Scoreboard", 1)[1].split("Accuracy with", 1)[0]
+
+
+def test_one_that_was_stopped_keeps_its_numbers(found: Findings) -> None:
+    """What was measured of it stands in its row; the reason stands below the table."""
+    facts = json.loads(json.dumps(found.facts))
+    facts["contenders"][2] |= {"status": "stopped", "reason": "It was 30 points behind."}
+    facts["contenders"][2]["numbers"]["accuracy"]["seeds"] = 1
+    number = facts["contenders"][2]["numbers"]["accuracy"]
+    words = _words(found, facts)
+    row = words.split("Scoreboard: contenders", 1)[1].split("linear-probe", 1)[0]
+    assert f"cnn10 stopped cnn10, made for tests {number['value']:.1%}" in row
+    assert "It was 30 points behind." not in row
+    assert "cnn10 stopped: It was 30 points behind." in words
+    assert "4 contenders, up to 2 seeds each," in words
+
+
+def test_the_same_warning_is_told_once(found: Findings) -> None:
+    """Seeds that say alike are one warning, long ones folded; below it is only named."""
+    facts = json.loads(json.dumps(found.facts))
+    tail = "Try a tenth of the rate. " * 8
+    own = [f"Seed {seed}: Accuracy 0.{seed}5 is low. {tail.strip()}" for seed in (0, 1)]
+    for run, text in zip(facts["contenders"][2]["runs"], own, strict=True):
+        run["warnings"] = [text.split(": ", 1)[1], "Only this run says so."]
+    facts["contenders"][2]["warnings"] = own
+    facts["verdict"]["warnings"] = [f"cnn10: {text}" for text in own]
+    text = page(replace(found, facts=facts))
+    head = "cnn10, seeds 0 and 1: Accuracy 0.05 / 0.15 is low."
+    assert f"<details><summary>{head}</summary> <p>{tail.strip()}</p></details>" in text
+    assert text.count(tail.strip()) == 1
+    words = outline(text).words()
+    assert words.count(head) == 2
+    assert f"! {head} In full at the top" in words
+    assert words.count("cnn10, seeds 0 and 1: Only this run says so.") == 1
+
+
+def test_what_is_wrong_with_the_data_comes_first(found: Findings) -> None:
+    """Errors stand above the verdict, notes only with the data; empty classes are marked."""
+    facts = json.loads(json.dumps(found.facts))
+    facts["data"]["findings"].append({"severity": "error", "text": "A class is empty."})
+    facts["contenders"][0]["classes"][3]["support"] = 0
+    words = _words(found, facts)
+    above = words.split("Scoreboard", 2)[1]
+    assert "✕ Error Data: A class is empty." in above
+    assert "Classes are of equal size." not in above
+    assert "3 no pictures 0 4" in words
+
+
+def test_a_budget_that_was_overrun_is_said_to_be(found: Findings) -> None:
+    """By more than a twentieth: above the scoreboard, and where time is told."""
+    facts = json.loads(json.dumps(found.facts))
+    facts["asked"]["budget"] = 400.0
+    words = _words(found, facts)
+    assert "The bake-off took 7 min 11 s of 6 min 40 s asked." in words
+    assert "Time spent took 7 min 11 s of 6 min 40 s asked;" in words
+    facts["asked"]["budget"] = 430.0
+    assert " asked" not in _words(found, facts)
+
+
+def test_samples_count_contenders(text: str) -> None:
+    """And what everyone missed counts runs; each says which."""
+    words = outline(text).words()
+    assert re.search(r"\d of 4 contenders right", words)
+    assert "Missed by every run" in words
 
 
 def test_many_warnings_do_not_hide_the_verdict(found: Findings) -> None:

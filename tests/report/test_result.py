@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bakeoff.data.dataset import load
 from bakeoff.report.result import Result
 from bakeoff.spec.errors import DataError
 from tests.report.bakeoffs import made
@@ -48,6 +49,20 @@ def test_it_opens_without_what_trains_and_draws(few: Result) -> None:
     assert done.stdout.startswith("resnet50 300 !")
 
 
+def test_figures_of_one_are_of_the_chosen_one(tmp_path: Path) -> None:
+    """Without a name; and their pictures are found again without being given."""
+    dataset = load("digits")
+    folder = made(tmp_path / "b", 3, 1, dataset=dataset, accuracies=(0.7, 0.9, 0.8))
+    result = Result.open(folder)
+    assert result.winner == "convnext_tiny"
+    for draw in (result.plot_confusion, result.plot_classes, result.plot_reliability):
+        assert "convnext_tiny" in str(draw().figure.get_label())
+    for show in (result.plot_mistakes, result.plot_samples):
+        assert "convnext_tiny" in str(show(count=2).figure.get_label())
+    result.facts["verdict"]["winner"] = None
+    assert "convnext_tiny" in str(result.plot_confusion().figure.get_label())
+
+
 def test_nothing_finished_nothing_is_drawn(tmp_path: Path) -> None:
     """Where all contenders crashed, figures say so."""
     path = made(tmp_path / "b", 2, 1, 40, crashed=1)
@@ -59,4 +74,6 @@ def test_nothing_finished_nothing_is_drawn(tmp_path: Path) -> None:
     result = Result.open(path)
     with pytest.raises(DataError, match="has no contender that finished: nothing can be drawn"):
         result.plot_accuracy()
+    with pytest.raises(DataError, match="has no contender that finished: nothing can be drawn"):
+        result.plot_confusion()
     assert "broken-1 (crashed)" in str(result)

@@ -79,6 +79,28 @@ def test_pictures_are_matched_by_their_place(before: Findings, root: Path) -> No
         assert match.identical
 
 
+def test_a_fit_that_was_repeated(root: Path) -> None:
+    """Where nothing is random, the same predictions are the same, in however many runs; and
+    others are compared as one run each."""
+    names = ("before", "again", "worse")
+    accuracies = ((0.9,), (0.9,), (0.6,))
+    all_seeds = [
+        bakeoff(root, f"{name}-fixed", 1, 1, 600, accuracies=some)
+        for name, some in zip(names, accuracies, strict=True)
+    ]
+    facts = json.loads(json.dumps(all_seeds[1].facts))
+    facts["contenders"][0]["runs"] *= 2
+    first, again, worse = all_seeds[0], replace(all_seeds[1], facts=facts), all_seeds[2]
+    (match,) = side_by_side(first, again).matches
+    assert match.identical
+    for one in (again, worse):
+        one.facts["contenders"][0]["deterministic"] = True
+    (match,) = side_by_side(again, worse).matches
+    assert match.pair is not None
+    assert match.pair.deterministic
+    assert match.pair.outcome == "worse"
+
+
 def test_the_correction_counts_all_matches(before: Findings, after: Findings) -> None:
     """A difference that chance explains among so many comparisons is not called one."""
     found = side_by_side(before, after)
@@ -152,6 +174,18 @@ def test_names_cannot_become_markup(root: Path) -> None:
     text = side_by_side_page(side_by_side(one, one))
     assert not [one for _, one in outline(text).tags if "onload" in one]
     assert outline(text).words().count(HOSTILE) > 3
+
+
+def test_one_given_twice_is_said_to_be(before: Findings, after: Findings) -> None:
+    """The same bake-off, be it a copy, is no comparison."""
+    copy = replace(before, facts=json.loads(json.dumps(before.facts)))
+    twice = side_by_side(before, copy)
+    assert twice.same
+    assert "Both are one and the same bake-off." in outline(side_by_side_page(twice)).words()
+    two = side_by_side(before, after)
+    assert not two.same
+    assert "one and the same" not in outline(side_by_side_page(two)).words()
+    assert two.to_json()["same"] is False
 
 
 def test_json_can_be_written(before: Findings, after: Findings) -> None:

@@ -42,6 +42,13 @@ def test_what_is_left_over_goes_to_the_rest() -> None:
     assert share == pytest.approx((90 - end(found) - 6) / 4)
 
 
+def test_who_ended_before_is_not_cut() -> None:
+    """A run that ends by itself gets half as much again as it took, should its part be less."""
+    found = allotment()
+    found.used["b"] = 20.0
+    assert found.share("b", filling=9, others={"b": 1}, unmeasured=0, seeds=2) == 30.0
+
+
 def test_the_end_is_set_aside() -> None:
     """Measuring, the test part of each seed and the report come out of the budget, too."""
     found = allotment()

@@ -67,6 +67,9 @@ def test_going_on_with_a_sealed_run_shows_its_result(tmp_path: Path) -> None:
     assert outcome.finished
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert "is 'f" not in refused(tmp_path / "one", dataset=digits(seed=1), resume=True)
+    told = refused(tmp_path / "one", budget=Budget(epochs=9), resume=True)
+    assert told.startswith(f"the budget of {tmp_path / 'one'} must be the one it began with")
+    assert "the seed of" in refused(tmp_path / "one", seed=5, resume=True)
 
 
 def begun(out: Path, monkeypatch: pytest.MonkeyPatch, **how: Any) -> None:

@@ -127,6 +127,14 @@ def test_stages_that_are_too_small_or_too_large(declared: Recipe, message: str) 
     refuse_sizes(settle(recipe(stage(size=8), stage(size=6))), 10)
 
 
+def test_shares_of_the_full_side_are_settled() -> None:
+    """A share becomes pixels, and full size where the network cannot take so few."""
+    declared = recipe(stage(size=0.75), stage(size=0.25), stage(size=5), stage())
+    assert [one.size for one in settle(declared).stages] == [6, None, 5, None]
+    with pytest.raises(SpecError, match=r"Stage.size must be between 0.05 and 0.99, but is 1.5"):
+        stage(size=1.5)
+
+
 def test_heads_on_features_have_no_size() -> None:
     """Their pictures are looked at once."""
     with pytest.raises(SpecError) as caught:

@@ -12,6 +12,7 @@ import pytest
 
 from bakeoff.data.dataset import Dataset
 from bakeoff.runs import choosing, elimination, rounds
+from bakeoff.runs.allotment import Allotment
 from bakeoff.runs.board import Entered, Happening, RunBegan, RunEnded
 from bakeoff.runs.execute import execute
 from bakeoff.runs.folder import Folder
@@ -212,7 +213,7 @@ def test_shares_are_equal(
     """Within a round everyone who uses up the time gets the same, and more is left for the last."""
     monkeypatch.setattr(choosing, "_FIXED", (0.0, 0.0))
     contenders = [_filling(one) for one in (tiny("a"), tiny("b"))]
-    baked(tmp_path, *contenders, seeds=2, seconds=14.0)
+    baked(tmp_path, *contenders, seeds=2, seconds=14.0, stopping=False)
     shares = [budget.seconds for budget in executed.budgets]
     assert executed.runs == ["a-0", "b-0", "a-1", "b-1"]
     assert shares[0] == shares[1]
@@ -223,6 +224,25 @@ def test_shares_are_equal(
         if '"began"' in line
     ]
     assert [one["share"] for one in begun] == shares
+
+
+def test_no_seed_in_half_the_time(
+    tmp_path: Path, executed: Executed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the time is used up there is no other round for anybody, and the verdict says so."""
+    monkeypatch.setattr(choosing, "_FIXED", (0.0, 0.0))
+    shares = iter([1.0, 2.4, 1.0])
+    monkeypatch.setattr(Allotment, "share", lambda self, name, **how: next(shares))
+    told: list[Happening] = []
+    baked(tmp_path, near(), tiny("a"), seeds=3, seconds=60.0, listen=told.append)
+    assert executed.runs == ["near-0", "a-0"]
+    assert ends(told)["near-1"] == ends(told)["a-2"] == "unfinished"
+    found = json.loads((tmp_path / "result.json").read_text())
+    assert [len(one["runs"]) for one in found["contenders"]] == [1, 1]
+    assert found["verdict"]["warnings"][-1].startswith("There was time for 1 of the 3 seeds")
+    executed.runs.clear()
+    baked(tmp_path, near(), tiny("a"), seeds=3, seconds=60.0)
+    assert executed.runs == []
 
 
 def _filling(recipe: Any) -> Any:

@@ -84,6 +84,8 @@ def test_longer_than_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not beside.stop()
     began = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: began + 4)
+    assert not beside.stop()
+    monkeypatch.setattr(time, "monotonic", lambda: began + 5)
     assert beside.stop()
     assert beside.reason == (
         "unfinished",

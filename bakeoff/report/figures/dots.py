@@ -25,7 +25,7 @@ def draw(
     theme: ThemeName | None = None,
 ) -> Axes:
     """Contenders from the top down, as they are given; `near` are those that are not told from
-    the winner, or tied with it."""
+    the chosen one, or tied with it."""
     axes, colours = style.begin(ax, (7.2, 1.25 + 0.34 * len(rows)), theme, spines=())
     style.grid(axes, colours, "x")
     for place, row in enumerate(rows):
@@ -86,4 +86,4 @@ def _wide(axes: Axes) -> bool:
 
 def _words(rows: Sequence[Mapping[str, Any]], part: str, winner: str | None) -> str:
     each = "; ".join(f"{row['name']} {_figure(row['numbers']['accuracy'])}" for row in rows)
-    return f"Accuracy on {part}: {each}." + (f" The winner is {winner}." if winner else "")
+    return f"Accuracy on {part}: {each}." + (f" {winner} was chosen." if winner else "")
