@@ -269,6 +269,8 @@ def _need(need: Facts | None) -> str:
     if need is None:
         return ""
     wanted = [f"{need[kind]:,} {kind}" for kind in ("pictures", "seeds") if need.get(kind)]
+    if not wanted and need.get("far"):
+        return "over a hundred times the pictures"
     return " or ".join(wanted)
 
 

@@ -60,6 +60,14 @@ def test_tables_hold_the_numbers(few: Result) -> None:
     assert [row[0] for row in classes[-2:]] == ["macro mean", "weighted mean"]
 
 
+def test_what_no_number_of_pictures_would_tell(few: Result) -> None:
+    """Where a figure would be absurd, the order of it is said."""
+    far = {"pictures": None, "seeds": None, "far": True}
+    pairs = [{**pair, "need": far} for pair in few.facts["pairs"]]
+    cells = rows(markdown({**few.facts, "pairs": pairs}), "Pairs")
+    assert cells[1][6] == "over a hundred times the pictures"
+
+
 def test_what_a_reader_must_not_miss(few: Result) -> None:
     """Fewer seeds, errors in the data, classes without pictures, a budget that was overrun; a
     line-up of mere names is told once."""
