@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bakeoff.cli.data import Classes, MaxBroken, Split, Subset, Val
+from bakeoff.cli.failure import USER
 from bakeoff.cli.inputs import share, split_plan
 from bakeoff.cli.options import (
     CompletionItem,
@@ -263,7 +264,10 @@ def _baked(say: Session, question: Question, dataset: Dataset, folder: Path, dev
 def _show(result: Result, say: Session) -> None:
     if say.as_json:
         say.document({"bakeoff": str(result.path), **result.facts})
-        return
-    from bakeoff.cli.scoreboard import show
+    else:
+        from bakeoff.cli.scoreboard import show
 
-    show(result, say.console)
+        show(result, say.console)
+    if result.facts["verdict"]["winner"] is None:
+        # The verdict says why, which is for the user to mend.
+        raise typer.Exit(USER)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -14,7 +17,7 @@ from bakeoff.report.standing import overrun
 __all__ = ["show", "show_numbers"]
 
 _SHOWN = ("bytes", "latency", "training", "tta", "f1", "loss")
-"""Columns beside the accuracy, the most wanted first: as many as fit."""
+"""Columns beside the accuracy and what was asked for, the most wanted first: as many as fit."""
 
 _WIDTH = 12
 
@@ -56,13 +59,17 @@ def _table(result: Result, width: int) -> Table:
     table.add_column("", justify="right", no_wrap=True)
     table.add_column("contender", no_wrap=True, overflow="ellipsis", min_width=8)
     table.add_column(part, justify="right", no_wrap=True)
+    asked = _asked_for(result.facts["asked"])
     room = width - 34
-    interval, against = room > 16, room > 32
+    # What was asked for goes before all else.
+    spare = room - _WIDTH * len(_columns(board, room // _WIDTH, asked))
+    interval, against = spare > 16, spare > 32
     if interval:
         table.add_column("95%", justify="right", no_wrap=True)
     if against:
         table.add_column(f"against {result.winner}" if result.winner else "", no_wrap=True)
-    columns = _columns(board, (room - 16 * interval - 16 * against) // _WIDTH)
+    count = (room - 16 * interval - 16 * against) // _WIDTH
+    columns = _columns(board, count, (*asked, *(key for key in _SHOWN if key not in asked)))
     for at in columns:
         table.add_column(board.columns[at].title, justify="right", no_wrap=True)
     for row in board.rows:
@@ -79,12 +86,22 @@ def _table(result: Result, width: int) -> Table:
     return table
 
 
-def _columns(board: Board, count: int) -> list[int]:
+def _asked_for(asked: Mapping[str, Any]) -> tuple[str, ...]:
+    """Keys of the columns without which the answer to the question cannot be checked."""
+    wanted = {
+        "tta": asked.get("tta"),
+        "latency": asked.get("max_latency") is not None or asked.get("prefer") == "latency",
+        "bytes": asked.get("max_size") is not None or asked.get("prefer") == "size",
+    }
+    return tuple(key for key, is_wanted in wanted.items() if is_wanted)
+
+
+def _columns(board: Board, count: int, keys: Sequence[str]) -> list[int]:
     """Places of the columns that there is room and something for, in the order of the board."""
     places = {one.key: at for at, one in enumerate(board.columns)}
     filled = [
         places[key]
-        for key in _SHOWN
+        for key in keys
         if key in places and any(row.cells[places[key]].value is not None for row in board.rows)
     ]
     return sorted(filled[: max(0, count)])

@@ -167,7 +167,10 @@ def _copies(facts: Facts) -> Iterator[Finding]:
         (
             facts.near,
             "a near-duplicate (the same photograph cropped, recoloured, rescaled or mirrored)",
-            "Where Bakeoff cuts the test part, with --split, they stay on one side.",
+            "Bakeoff cut the test part itself, and kept them on one side."
+            if facts.cut
+            else "The test part came with the pictures; where Bakeoff cuts it, with --split "
+            "80/10/10, they stay on one side.",
         ),
     ):
         if found.pictures:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from bakeoff.data.dataset import Broken, Dataset
 from bakeoff.data.duplicates import Duplicates, exact, near
 from bakeoff.data.likeness import flat
+from bakeoff.data.splits import cuts_test
 
 __all__ = ["TINY", "Facts", "Odd", "Sizes", "Spread", "measure"]
 
@@ -85,6 +86,10 @@ class Facts:
     huge: Odd
     elongated: Odd
     blank: Odd
+    cut: bool
+    """Whether the test part was cut here, near-duplicates kept together; else it came with the
+    pictures."""
+
     notes: tuple[str, ...]
     """How the pictures were read and compared, where that needs saying."""
 
@@ -112,6 +117,7 @@ def measure(dataset: Dataset) -> Facts:
         huge=_odd(dataset, area >= HUGE),
         elongated=_odd(dataset, long >= ELONGATED * short),
         blank=_odd(dataset, flat(seen.thumbs)),
+        cut=cuts_test(dataset.plan, dataset.listing.official),
         notes=dataset.notes + ((dataset.near.note,) if dataset.near.note else ()),
     )
 

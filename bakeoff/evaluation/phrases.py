@@ -41,10 +41,15 @@ def listed(names: Sequence[str], most: int = 5) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A latency, as in 2.1 ms."""
-    return f"{seconds:.3g} s" if seconds >= 1 else f"{1e3 * seconds:.3g} ms"
+    """A latency, as in 2.1 ms; in the unit that tables give it in."""
+    if seconds < 0.9995e-3:
+        return f"{1e6 * seconds:.3g} µs"
+    return f"{1e3 * seconds:.3g} ms" if seconds < 0.9995 else f"{seconds:.3g} s"
 
 
 def size(number: float) -> str:
-    """Bytes, as in 44.8 MB."""
-    return f"{number / 1e6:.3g} MB" if number < 9.995e8 else f"{number / 1e9:.3g} GB"
+    """Bytes, as in 44.8 MB; in the unit that tables give them in."""
+    for unit, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if number >= unit * 0.9995:
+            return f"{number / unit:.3g} {name}"
+    return f"{number:.0f} B"

@@ -37,7 +37,8 @@ class Effort:
     @property
     def too_little(self) -> str:
         """As in trained for 0.18 epochs, 4 steps; nothing where it was not that little."""
-        known = [f"{self.epochs:.2g} epochs"] if self.epochs is not None else []
+        ending = "" if self.epochs == 1 else "s"
+        known = [f"{self.epochs:.2g} epoch{ending}"] if self.epochs is not None else []
         known += [count(self.steps, "step")] if self.steps is not None else []
         few = self.steps is not None and self.steps < _FEW_STEPS
         short = self.epochs is not None and self.epochs < 1

@@ -38,8 +38,8 @@ def load(reference: str) -> Recipe:
         module = _run(path, source)
         made = _call(path, module, name)
     if not isinstance(made, Recipe):
-        rule = "must return a Recipe"
-        raise SpecError(f"{name}() in {path}", rule, type(made).__name__)
+        rule = f"must return a Recipe, but returns an object of type {type(made).__name__}"
+        raise SpecError(f"{name}() in {path}", rule)
     return made
 
 
@@ -87,13 +87,13 @@ def _call(path: Path, module: ModuleType, name: str) -> object:
         and not key.startswith("_")
     }
     if name not in functions:
-        rule = "has no such function" if name else "needs the name of a function after a colon"
+        lacking, unnamed = f"has no function {name!r}", "needs the name of a function after a colon"
         suggestion = one_of(name, functions) or "Write one that returns a Recipe."
-        raise SpecError(f"recipe file {path}", rule, name or None, suggestion)
+        raise SpecError(f"recipe file {path}", lacking if name else unnamed, suggestion=suggestion)
     needed = [p for p in inspect.signature(functions[name]).parameters.values() if _needed(p)]
     if needed:
-        rule = "must take no arguments"
-        raise SpecError(f"{name}() in {path}", rule, ", ".join(p.name for p in needed))
+        rule = f"must take no arguments, but needs {', '.join(p.name for p in needed)}"
+        raise SpecError(f"{name}() in {path}", rule)
     try:
         return functions[name]()
     except (Exception, SystemExit) as error:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +20,37 @@ from bakeoff.runs.board import Doing, Happening
 from bakeoff.runs.folder import Folder
 from bakeoff.runs.lineup import declared
 from bakeoff.runs.question import DEFAULT, SEEDS, Prefer, Question, parse_latency, parse_size
+from bakeoff.spec.errors import DataError, SpecError
 from bakeoff.spec.recipe import Recipe
 from bakeoff.spec.training import parse_duration
 from bakeoff.training.device import choose
 
 __all__ = ["asked_again", "new_folder", "reported", "run"]
 
+_OPTION = re.compile(
+    r"--(?:no-)?(lineup|seeds|budget|epochs|out|prefer|max-latency|max-size|margin|test|tta|stopping"
+    r"|size|weights|device)\b"
+)
+
 Listener = Callable[[Happening], None]
 
 
+@contextmanager
+def _by_argument() -> Iterator[None]:
+    """Errors name what was given by its name in Python, rather than by the command's option."""
+    try:
+        yield
+    except (SpecError, DataError) as error:
+        parts = (error.field, error.rule, error.suggestion)
+        field, rule, suggestion = (_OPTION.sub(_argument, text) for text in parts)
+        raise type(error)(field, rule, error.value, suggestion) from error
+
+
+def _argument(option: re.Match[str]) -> str:
+    return option[1].replace("-", "_")
+
+
+@_by_argument()
 def run(
     data: str | Path | Dataset,
     *,
@@ -142,6 +166,8 @@ def command(words: Sequence[str]) -> str:
 def _lineup(lineup: str | Sequence[str | Recipe]) -> tuple[str, dict[str, Recipe]]:
     if isinstance(lineup, str):
         return lineup, {}
+    if not lineup:
+        raise SpecError("lineup", "must name at least one recipe")
     own = {one.name: one for one in lineup if isinstance(one, Recipe)}
     return ",".join(one if isinstance(one, str) else one.name for one in lineup), own
 

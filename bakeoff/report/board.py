@@ -46,7 +46,7 @@ COLUMNS = (
     Column(key="bytes", title="size", unit="size", place=("cost", "bytes"), better="low",
            hint="on disk"),
     Column(key="latency", title="latency", unit="seconds", place=("cost", "latency"),
-           better="low", hint="one picture, on this machine, median"),
+           better="low", hint="one picture, on this machine, best burst of several"),
     Column(key="training", title="training", unit="seconds", place=("cost", "training"),
            better="low", hint="mean over seeds"),
     Column(key="layers", title="layers", unit="number", place=("shape", "layers"), extra=True),

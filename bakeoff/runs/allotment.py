@@ -50,9 +50,9 @@ class Allotment:
         To come, this one included: `filling` runs that use up their time, and of `others`, by name,
         runs that end when they are done. `unmeasured` contenders will be measured yet.
         """
-        if self.seconds is None:
+        left = self.left(unmeasured, seeds)
+        if left is None:
             return None
-        left = self.seconds - self.spent() - self._end(unmeasured, seeds)
         ending = sum(others.values())
         if contender in others:
             # Who took so long before takes as long again; a little longer is no reason to cut it.
@@ -60,6 +60,12 @@ class Allotment:
             return max(1.0, left / (filling + ending), min(again, left))
         known = sum(count * self.used.get(name, 0.0) for name, count in others.items())
         return max(1.0, (left - known) / filling)
+
+    def left(self, unmeasured: int, seeds: int) -> float | None:
+        """Seconds for runs; None: as many as they take."""
+        if self.seconds is None:
+            return None
+        return self.seconds - self.spent() - self._end(unmeasured, seeds)
 
     def _end(self, unmeasured: int, seeds: int) -> float:
         """What is set aside."""

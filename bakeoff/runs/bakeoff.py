@@ -22,6 +22,7 @@ from bakeoff.runs.cost import measured
 from bakeoff.runs.folder import LOCK, Folder, Record, refuse_other_data
 from bakeoff.runs.journal import Past
 from bakeoff.runs.judging import Judging
+from bakeoff.runs.ledger import openings
 from bakeoff.runs.lineup import Contender, declared
 from bakeoff.runs.question import DEFAULT, Question
 from bakeoff.runs.reopen import predict
@@ -35,6 +36,9 @@ from bakeoff.training.device import Device, choose
 
 __all__ = ["Baked", "bake"]
 
+
+_FOR_STARTS = 60.0
+"""Seconds of the budget for each contender below which no cold start is measured."""
 
 _VIEWS = 6
 """Looks at a picture where several views of it are taken."""
@@ -72,7 +76,11 @@ def bake(
     device.apply()
     folder = Folder(path=out)
     # Chosen first: what cannot be begun leaves no directory behind.
-    lineup = None if folder.has_begun() else lineup_for(question, dataset, device, own)
+    lineup = (
+        None
+        if folder.has_begun()
+        else lineup_for(question, dataset, device, own, spent=time.perf_counter() - began)
+    )
     with _alone(out):
         if lineup is None or folder.has_begun():
             record = _gone_on(folder, question, dataset, own)
@@ -200,7 +208,11 @@ class _Baking:
         try:
             predict(run, self.dataset, "val", device=self.device, progress=self.progress)
             took = time.perf_counter() - began
-            cost = asdict(measured(run, classes=self.dataset.classes, device=self.device))
+            cost = asdict(
+                measured(
+                    run, classes=self.dataset.classes, device=self.device, cold=self._may_start()
+                )
+            )
         except CacheError:
             raise
         except Exception as error:
@@ -208,6 +220,12 @@ class _Baking:
             trouble = f"Its costs could not be measured: {error}"
             return {"trouble": trouble}, time.perf_counter() - began
         return cost, self._look(took, cost["throughput"])
+
+    def _may_start(self) -> bool:
+        """Whether there is time to start a new process for each contender, which says least of
+        all and takes longest."""
+        seconds = self.record.question.seconds
+        return seconds is None or seconds >= _FOR_STARTS * len(self.record.lineup.contenders)
 
     def _look(self, took: float, throughput: float) -> float:
         """Seconds for the test part, by what validation took: opening, and so many pictures."""
@@ -226,9 +244,14 @@ def _gone_on(
     record = folder.record()
     refuse_other_data(record, dataset, folder.path)
     question.refuse_other(record.question, folder.path)
+    if any(one.token == record.token for one in openings(dataset)):
+        question.refuse_other_choice(record.question, folder.path)
     if question.lineup != DEFAULT:
         _refuse_other_recipes(record, question, folder.path, own)
-    return replace(record, question=question)
+    record = replace(record, question=question)
+    # As it is asked now: once the test part is opened that is what it is held to.
+    folder.keep(record)
+    return record
 
 
 def _refuse_other_recipes(

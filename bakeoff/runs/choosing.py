@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +12,12 @@ from bakeoff.data.dataset import Dataset
 from bakeoff.models.catalogue import entry
 from bakeoff.models.pulling import at_hand
 from bakeoff.models.summary import backbone_of
+from bakeoff.models.table import tabulate
 from bakeoff.runs.estimate import Estimate, Pace, estimate, pace, short_side
 from bakeoff.runs.lineup import LINEUPS, Contender, LeftOut, Lineup, adjusted, declared, in_order
 from bakeoff.runs.question import DEFAULT, Question
 from bakeoff.spec.errors import SpecError
+from bakeoff.spec.network import Network
 from bakeoff.spec.recipe import Recipe
 from bakeoff.spec.training import Budget
 from bakeoff.training.device import Device
@@ -37,8 +40,12 @@ _FEWEST_EPOCHS = 5.0
 _SMALLEST_SHARE = 3.0
 """Seconds below which no run of a budget is worth its start."""
 
-_FIXED = 10.0, 5.0
-"""Seconds of a bake-off beside its runs, and of each contender's measuring: a guess beforehand."""
+_FIXED = 6.0, 5.0
+"""Seconds of a bake-off beside its runs once they can begin, and of each contender's measuring: a
+guess beforehand."""
+
+_ROOM = 1.25
+"""What was spent before may take that much longer the next time."""
 
 _ON_CPU = (
     *("linear", "cnn3", "probe-dinov2", "speed", "cnn3-deep", "nearest-pixels"),
@@ -56,19 +63,24 @@ def lineup_for(
     dataset: Dataset,
     device: Device,
     own: Mapping[str, Recipe] | None = None,
+    *,
+    spent: float = 0.0,
 ) -> Lineup:
-    """Who takes part; `own` are recipes given as values. `SpecError` where the budget holds nobody,
+    """Who takes part; `own` are recipes given as values, and `spent` seconds of the budget are
+    gone. `SpecError` where the budget holds nobody,
     or not those asked for by name."""
     name, asked = declared(question.lineup, own)
     here = pace(device)
     if name == DEFAULT:
-        lineup = _chosen(question, dataset, here)
+        lineup = _chosen(question, dataset, here, spent)
     else:
         contenders = tuple(_contender(recipe, question, dataset, here) for recipe in asked)
+        for one in contenders:
+            _refuse_unfitting(one.recipe, dataset)
         reason = f"As asked: {name}."
         lineup = Lineup(name=name, reason=reason, contenders=contenders, epochs=question.epochs)
     if question.seconds is not None:
-        lineup = _within(lineup, question, question.seconds)
+        lineup = _within(lineup, question, question.seconds, spent)
     return in_order(lineup)
 
 
@@ -92,19 +104,35 @@ def _contender(
     return Contender(recipe=made, expected=expected, remarks=remarks)
 
 
-def _chosen(question: Question, dataset: Dataset, here: Pace) -> Lineup:
+def _refuse_unfitting(recipe: Recipe, dataset: Dataset) -> None:
+    """An error where the pictures do not fit a table of layers: told before anything is written."""
+    if not isinstance(recipe.network, Network) or recipe.network.rows is None:
+        return
+    side = recipe.preprocess.size or short_side(dataset)
+    try:
+        tabulate(recipe.network.rows, size=side, classes=len(dataset.classes))
+    except SpecError as error:
+        rule, way = (
+            text.replace("pass size=", "give --size ") for text in (error.rule, error.suggestion)
+        )
+        raise SpecError(f"recipe {recipe.name}: {error.field}", rule, error.value, way) from None
+
+
+def _chosen(question: Question, dataset: Dataset, here: Pace, spent: float) -> Lineup:
     """The default line-up."""
     epochs = question.epochs
     if epochs is None and question.seconds is None:
         epochs = EPOCHS
-    allowed = _for_runs(question, question.seconds, MOST) if question.seconds else PATIENCE
     taken: list[Contender] = []
     left: list[LeftOut] = []
     for recipe in map(recipes.get, _ON_GPU if here.is_gpu else _ON_CPU):
         one = _contender(recipe, question, dataset, here, epochs or _FEWEST_EPOCHS)
         cost = question.seeds * one.expected.seconds
-        spent = sum(question.seeds * other.expected.seconds for other in taken)
-        why = next(_objections(one, question, len(taken), spent + cost, allowed), None)
+        before = sum(question.seeds * other.expected.seconds for other in taken)
+        allowed = PATIENCE
+        if question.seconds is not None:
+            allowed = _for_runs(question.seconds, spent, len(taken) + 1)
+        why = next(_objections(one, question, len(taken), before + cost, allowed), None)
         if why is None:
             taken.append(one)
         else:
@@ -113,7 +141,7 @@ def _chosen(question: Question, dataset: Dataset, here: Pace) -> Lineup:
         assert question.seconds is not None or epochs is not None
         linear = _contender(recipes.get("linear"), question, dataset, here)
         if question.seconds is not None:
-            raise _too_small(question.seconds, question, [linear])
+            raise _too_small(question.seconds, spent, question, [linear])
         taken = [linear]
     return Lineup(
         name=DEFAULT,
@@ -176,16 +204,16 @@ def _place(here: Pace) -> str:
     return "one core" if here.cores == 1 else f"{here.cores} cores"
 
 
-def _for_runs(question: Question, seconds: float, contenders: int) -> float:
+def _for_runs(seconds: float, spent: float, contenders: int) -> float:
     fixed, each = _FIXED
-    return max(0.0, seconds - fixed - each * contenders)
+    return max(0.0, seconds - spent - fixed - each * contenders)
 
 
-def _within(lineup: Lineup, question: Question, seconds: float) -> Lineup:
+def _within(lineup: Lineup, question: Question, seconds: float, spent: float) -> Lineup:
     """Without those that even the least work of would not fit their share of the time."""
     kept, left = list(lineup.contenders), []
     while kept:
-        share = _for_runs(question, seconds, len(kept)) / (len(kept) * question.seeds)
+        share = _for_runs(seconds, spent, len(kept)) / (len(kept) * question.seeds)
         worst = max(kept, key=lambda one: one.expected.least)
         if share >= max(_SMALLEST_SHARE, worst.expected.least):
             break
@@ -196,27 +224,39 @@ def _within(lineup: Lineup, question: Question, seconds: float) -> Lineup:
         )
         left.append(LeftOut(recipe=worst.name, reason=why))
     # Who was asked for by name is not left out behind anybody's back.
-    if not kept or (left and lineup.name not in (DEFAULT, *LINEUPS)):
-        raise _too_small(seconds, question, lineup.contenders)
+    if left and lineup.name not in (DEFAULT, *LINEUPS):
+        raise _too_small(seconds, spent, question, lineup.contenders)
+    if not kept:
+        cheapest = min(lineup.contenders, key=lambda one: one.expected.least)
+        raise _too_small(seconds, spent, question, [cheapest])
     return replace(lineup, contenders=tuple(kept), left_out=(*lineup.left_out, *left))
 
 
 def _too_small(
-    seconds: float, question: Question, contenders: tuple[Contender, ...] | list[Contender]
+    seconds: float,
+    spent: float,
+    question: Question,
+    contenders: tuple[Contender, ...] | list[Contender],
 ) -> SpecError:
     fixed, each = _FIXED
     longest = max(_SMALLEST_SHARE, *(one.expected.least for one in contenders))
     count = len(contenders)
-    need = fixed + count * (each + question.seeds * longest)
+    need = _ROOM * spent + fixed + count * (each + question.seeds * longest)
     who = "1 contender" if count == 1 else f"{count} contenders"
     seeds = "1 seed" if question.seeds == 1 else f"{question.seeds} seeds"
     return SpecError(
         "--budget",
         f"is too small for {who} with {seeds}: the smallest sensible one is about "
-        f"{_about(need)} here",
+        f"{_about(_rounded_up(need))} here",
         _about(seconds),
         "Allow more time, fewer contenders (--lineup) or fewer seeds (--seeds).",
     )
+
+
+def _rounded_up(seconds: float) -> float:
+    """To what `_about` can say, so that what is told is enough."""
+    unit = 1 if seconds < 99 else 60 if seconds < 5940 else 360
+    return float(unit * math.ceil(seconds / unit))
 
 
 def _about(seconds: float) -> str:

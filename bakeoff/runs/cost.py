@@ -1,18 +1,14 @@
 """What a sealed run's classifier costs to keep, to start and to ask: measured on this machine.
 
-Times are of one machine at one moment, and noisy; each figure says what it was measured on.
+Times are of one machine; each figure says on what it was measured, and whether it came out alike
+when measured again.
 """
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from statistics import median
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -23,26 +19,18 @@ from bakeoff.models.classifier import Classifier
 from bakeoff.models.fitted import FittedHead
 from bakeoff.runs.reopen import opened
 from bakeoff.runs.run import Run
-from bakeoff.training.device import Device, Precision, choose
+from bakeoff.runs.start import starting
+from bakeoff.runs.timing import Spread, Timing, timed
+from bakeoff.training.device import Device, choose
 
-__all__ = ["Cost", "first_answer", "measured"]
+__all__ = ["Cost", "measured"]
 
-_SECONDS = 0.75
-"""For each of latency and throughput, once warm; what takes longer is measured `_FEWEST` times."""
-
-_FEWEST = 3
-_MOST = 200
-"""Repeats within those seconds."""
+_SECONDS = 0.25
+"""For each of latency and throughput and each number of threads, once warm."""
 
 _BATCH = 64
 _LARGE = 0.05
 """Seconds for one picture above which fewer are asked at once."""
-
-_PATIENCE = 120.0
-"""Seconds after which a process that does not answer is given up."""
-
-
-_ANSWERED = "answered at"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,13 +49,16 @@ class Cost:
     """Of the weights on disk."""
 
     latency: float
-    """Seconds from one picture in memory to its probabilities; the median."""
+    """Seconds from one picture in memory to its probabilities, undisturbed."""
 
     throughput: float
     """Pictures in a second, asked many at once."""
 
     cold_start: float | None
     """Seconds from the start of a new process to its first answer; None where none came."""
+
+    spread: dict[str, Spread] = field(default_factory=dict)
+    """Of latency and throughput: whether they came out alike when measured again."""
 
     conditions: dict[str, str]
     """By figure, on what and how often it was measured."""
@@ -86,90 +77,71 @@ def measured(
     """
     device = device or choose()
     device.apply()
-    classifier = opened(run, classes=classes, device=device)
     side = run.recipe().preprocess.size
     assert side is not None, "sealed runs are settled"
-    place = f"{device.place}, {str(device.dtype).removeprefix('torch.')}, {_threads(device)}"
-    once = _times(classifier, device, count=1, side=side)
-    count = _BATCH if median(once) < _LARGE else _BATCH // 4
-    many = _times(classifier, device, count=count, side=side)
-    start, how = _cold_start(run, device) if cold else (None, "not measured")
+    classifier, first = _asking(run, classes, device, side)
+    once = timed(_asked(classifier, device, _pictures(1, side, device)), device, seconds=_SECONDS)
+    count = _BATCH if once.seconds < _LARGE else _BATCH // 4
+    pictures = _pictures(count, side, device)
+    many = timed(_asked(classifier, device, pictures), device, seconds=_SECONDS)
+    start, how = _cold_start(run, device, first) if cold else (None, "not measured")
     return Cost(
         parameters=_parameters(classifier),
         flops=_flops(classifier, side),
         bytes=(run.path / "weights.safetensors").stat().st_size,
-        latency=median(once),
-        throughput=count / median(many),
+        latency=once.seconds,
+        throughput=count / many.seconds,
         cold_start=start,
+        spread={"latency": once.spread, "throughput": many.spread},
         conditions={
             "parameters": "counted",
             "flops": f"counted for one picture of {side}×{side} pixels",
             "bytes": "weights.safetensors",
-            "latency": f"median of {len(once)} single pictures of {side}×{side} pixels, warm, by "
-            f"torch on {place}",
-            "throughput": f"median of {len(many)} batches of {count} pictures of {side}×{side} "
-            f"pixels, warm, by torch on {place}",
+            "latency": _how(once, f"single pictures of {side}×{side} pixels", device),
+            "throughput": _how(
+                many, f"batches of {count} pictures of {side}×{side} pixels", device
+            ),
             "cold_start": how,
         },
     )
 
 
-def first_answer(path: str, place: str, precision: Precision) -> None:
-    """What the new process does: open the run, and answer for one picture."""
-    device = choose(place, precision=precision)
-    device.apply()
-    run = Run(path=Path(path))
-    classifier = opened(run, device=device)
-    side = run.recipe().preprocess.size
-    assert side is not None, "sealed runs are settled"
+def _asking(
+    run: Run, classes: Sequence[str] | None, device: Device, side: int
+) -> tuple[Classifier, float]:
+    """The classifier, and the seconds that opening it and its first answer took."""
+    began, worked = time.perf_counter(), time.process_time()
+    classifier = opened(run, classes=classes, device=device)
     _asked(classifier, device, _pictures(1, side, device))()
-    sys.stdout.write(f"{_ANSWERED} {time.time()}\n")
+    took, worked = time.perf_counter() - began, time.process_time() - worked
+    return classifier, min(took, worked) if device.place.type == "cpu" else took
 
 
-def _cold_start(run: Run, device: Device) -> tuple[float | None, str]:
-    precision: Precision = "full" if device.dtype == torch.float32 else "fast"
-    program = f"from {__name__} import first_answer; import sys; first_answer(*sys.argv[1:])"
-    command = [sys.executable, "-c", program, str(run.path), str(device.place), precision]
-    # The same package, wherever the process that asks found it.
-    home = str(Path(__file__).parents[2])
-    paths = [home, *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-    # By the clock that both processes see.
-    began = time.time()
-    try:
-        done = subprocess.run(
-            command,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=_PATIENCE,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return None, f"a new process did not answer within {_PATIENCE:.0f} s"
-    word, _, when = done.stdout.strip().rpartition(" ")
-    if done.returncode != 0 or word != _ANSWERED:
-        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        return None, f"a new process did not answer: {last}"
-    return float(when) - began, (
-        f"one new process on {device.place}: import, open, answer for one picture; files may lie "
-        "in memory already"
+def _cold_start(run: Run, device: Device, first: float) -> tuple[float | None, str]:
+    network = run.recipe().network
+    start = starting(device, backbone=getattr(network, "backbone", None) is not None)
+    if start.seconds is None:
+        return None, start.trouble
+    return start.seconds + first, (
+        f"{start.seconds:.2f} s for a new process on {device.place} to import all that is needed, "
+        f"measured once for all contenders, and {first:.2f} s to open this one and answer "
+        "for one picture, measured in a process that was running; files may lie in memory already"
     )
 
 
-def _times(classifier: Classifier, device: Device, *, count: int, side: int) -> list[float]:
-    """Seconds that each of several answers for `count` pictures took, once the first are over."""
-    ask = _asked(classifier, device, _pictures(count, side, device))
-    # Kernels are set up and memory is taken in the first calls.
-    for _ in range(2):
-        ask()
-    found: list[float] = []
-    ends = time.perf_counter() + _SECONDS
-    while len(found) < _FEWEST or (len(found) < _MOST and time.perf_counter() < ends):
-        began = time.perf_counter()
-        ask()
-        found.append(time.perf_counter() - began)
-    return found
+def _how(timing: Timing, what: str, device: Device) -> str:
+    """On what and how often something was timed."""
+    dtype = str(device.dtype).removeprefix("torch.")
+    threads = "1 thread" if timing.threads == 1 else f"{timing.threads} threads"
+    others = ", which were faster than one" if timing.threads > 1 else ""
+    if timing.threads < device.threads:
+        others = f", which was faster than {device.threads}"
+    return (
+        f"median of the best of {timing.bursts} bursts, {timing.calls} {what} in all, warm, by "
+        f"torch on {device.place}, {dtype}, {threads}{others}"
+        + ("; bursts did not agree" if timing.spread == "high" else "")
+        + ("; the machine was busy with other work" if timing.busy else "")
+    )
 
 
 def _asked(classifier: Classifier, device: Device, pictures: Tensor) -> Callable[[], Tensor]:
@@ -202,7 +174,3 @@ def _flops(classifier: Classifier, side: int) -> int:
     with torch.inference_mode(), sdpa_kernel(SDPBackend.MATH), counter:
         classifier(picture)
     return int(counter.get_total_flops())
-
-
-def _threads(device: Device) -> str:
-    return "1 thread" if device.threads == 1 else f"{device.threads} threads"

@@ -4,7 +4,8 @@ Between seeds: more than 5 points below the best so far, and by a paired interva
 below it. The points stand for what seeds alone may change.
 
 Within a run, at half of its time: ten points more than four times what it won since a quarter of
-its time would still not reach the best finished contender.
+its time would still not reach the best other contender, by more than validation pictures leave
+open.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ _SURE = 3.29
 
 AHEAD, _AGAIN = 0.10, 4.0
 """What the falling rate of the second half may bring at once, and times what was won before."""
+
+_FEWEST = 100
+"""Validation pictures below which nobody is stopped within a run."""
 
 WORTH = 10.0
 """Seconds that a run is expected to take, below which leaving it out saves hardly anything."""
@@ -57,10 +61,10 @@ def lost(
 
 
 class Halfway:
-    """One run of one stage, held against the best that is finished."""
+    """One run of one stage, held against the best other contender that is finished."""
 
-    def __init__(self, best: float | None, name: str) -> None:
-        self._best, self._name = best, name
+    def __init__(self, best: float | None, name: str, pictures: int) -> None:
+        self._best, self._name, self._pictures = best, name, pictures
         self._quarter: float | None = None
         self.reason: str | None = None
 
@@ -76,9 +80,18 @@ class Halfway:
             return
         won = max(0.0, accuracy - self._quarter)
         reachable = accuracy + AHEAD + _AGAIN * won
-        if reachable < self._best:
+        if reachable < self._best - self._chance(reachable, self._best):
             self.reason = (
                 f"At {100 * place:.0f}% of its time its validation accuracy was {accuracy:.4f}; "
                 f"with four times what it had won since a quarter of it, and ten points, it "
-                f"would reach {reachable:.4f}, and {self._name} has {self._best:.4f}."
+                f"would reach {reachable:.4f}, and {self._name} has {self._best:.4f}, more than "
+                f"chance in {self._pictures:,} pictures explains."
             )
+
+    def _chance(self, *accuracies: float) -> float:
+        """By how much two accuracies may differ though neither is better. They are taken as of
+        different pictures, which allows more than the same ones would."""
+        if self._pictures < _FEWEST:
+            return math.inf
+        shares = [min(1.0, max(0.0, one)) for one in accuracies]
+        return _SURE * math.sqrt(sum(one * (1 - one) for one in shares) / self._pictures)

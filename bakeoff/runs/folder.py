@@ -90,8 +90,12 @@ class Folder:
             },
             lineup=lineup,
         )
-        self.write("bakeoff.json", _told(record))
+        self.keep(record)
         return record
+
+    def keep(self, record: Record) -> None:
+        """Have the record on disk."""
+        self.write("bakeoff.json", _told(record))
 
     def record(self) -> Record:
         """What was written down when it began."""

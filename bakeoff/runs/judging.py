@@ -30,7 +30,7 @@ from bakeoff.runs.lineup import Contender
 from bakeoff.runs.reopen import predict
 from bakeoff.runs.repeatable import identical
 from bakeoff.runs.run import Run
-from bakeoff.runs.scoring import Scored, row, unlike
+from bakeoff.runs.scoring import Scored, cut_short, row, unlike
 from bakeoff.spec.errors import CacheError
 from bakeoff.spec.estimator import Estimator, LinearProbe, LinearRegression
 from bakeoff.training.device import Device
@@ -91,7 +91,7 @@ class Judging:
             runs=runs,
             cost=cost,
             warnings=() if trouble is None else (trouble,),
-            why_not=unlike(list(runs.values()), self.dataset.digest),
+            why_not=unlike(list(runs.values()), self.dataset.digest) or cut_short(ended),
             **{"tables": {}, "tta": {}, **more},
         )
 
@@ -270,6 +270,7 @@ def _candidate(one: Scored, told: dict[str, Any] | None) -> Candidate:
     if not takes_part:
         last = list(one.ended.values())[-1:]
         status = last[0].status if last and last[0].status != "finished" else "crashed"
+        status = "stopped" if cut_short(one.ended) is not None else status
         reason = one.why_not or (last[0].reason if last else "None of its runs was begun.")
     numbers = {} if told is None else told["numbers"]
     warnings = [] if told is None else [text for text in told["warnings"] if text != RANDOM_NOTE]

@@ -95,9 +95,17 @@ def declared(words: str, own: Mapping[str, Recipe] | None = None) -> tuple[str, 
     if not names:
         known = ", ".join((DEFAULT, *LINEUPS))
         raise SpecError("--lineup", f"must name a line-up ({known}) or recipes", words)
-    found = tuple((own or {}).get(name) or _recipe(name) for name in names)
-    _refuse_twice([recipe.name for recipe in found])
-    return ",".join(names), found
+    found: dict[str, Recipe] = {}
+    named: list[str] = []
+    for name in names:
+        if name in LINEUPS and name not in recipes.RECIPES and name not in (own or {}):
+            found |= {one: recipes.get(one) for one in LINEUPS[name] if one not in found}
+        else:
+            recipe = (own or {}).get(name) or _recipe(name)
+            named.append(recipe.name)
+            found.setdefault(recipe.name, recipe)
+    _refuse_twice(named)
+    return ",".join(names), tuple(found.values())
 
 
 def adjusted(
@@ -125,6 +133,9 @@ def _brought(preprocess: Preprocess, side: int, *, asked: bool) -> str:
 
 
 def _recipe(word: str) -> Recipe:
+    if word == DEFAULT:
+        rule = "is chosen as a whole, and takes nobody beside it"
+        raise SpecError("--lineup default", rule, suggestion="Name recipes or another line-up.")
     try:
         return recipes.get(word)
     except SpecError as error:

@@ -28,7 +28,8 @@ _OPTIONS = {
     "weights": "--weights",
     "stopping": "--no-stopping",
 }
-"""What decides how the contenders are trained. All else is how they are judged, and may change."""
+"""What decides how the contenders are trained. All else is how they are judged, and may change as
+long as the test part is sealed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,7 +82,7 @@ class Question:
         for name in ("seconds", "epochs", "max_latency", "max_size"):
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
-                option = _OPTIONS.get(name, "--" + name.replace("_", "-"))
+                option = _OPTIONS.get(name, _choosing(name))
                 raise SpecError(option, "must be a number greater than 0", value)
         if self.prefer not in get_args(Prefer):
             rule = "must be accuracy, latency or size"
@@ -100,6 +101,20 @@ class Question:
         """What `to_json` told."""
         return cls(**{field.name: told[field.name] for field in fields(cls)})
 
+    def refuse_other_choice(self, before: Question, where: Path) -> None:
+        """An error where another contender might be chosen than `before` the test part was seen."""
+        for name in ("prefer", "max_latency", "max_size", "margin"):
+            mine, theirs = getattr(self, name), getattr(before, name)
+            if mine != theirs:
+                raise SpecError(
+                    f"{_choosing(name)} of {where}",
+                    f"must stay {_said(theirs)}: the test part has been opened, and a choice made "
+                    "now would be made after seeing it",
+                    "not given" if mine is None else mine,
+                    "Give the same options; or another --out, which is recorded as another "
+                    "opening.",
+                )
+
     def refuse_other(self, before: Question, where: Path) -> None:
         """An error unless contenders would be trained as they were `before`."""
         for name, option in _OPTIONS.items():
@@ -111,6 +126,10 @@ class Question:
                     "not given" if mine is None else mine,
                     "Give the same options, or another --out.",
                 )
+
+
+def _choosing(name: str) -> str:
+    return "--" + name.replace("_", "-")
 
 
 def parse_latency(text: str) -> float:

@@ -174,7 +174,8 @@ class Rounds:
             asked=self.stop,
             aside=lambda: self._note("aside", run=f"{name}-{seed}"),
             share=None if contender.expected.fills else share,
-            best=self._best() if self.record.question.stopping else None,
+            best=self._best(other=name) if self.record.question.stopping else None,
+            pictures=len(self.dataset.split.val),
         )
 
     def _executed(
@@ -247,12 +248,13 @@ class Rounds:
         limits = ((question.max_latency, "latency"), (question.max_size, "bytes"))
         return all(limit is None or cost.get(what, 0) <= limit for limit, what in limits)
 
-    def _best(self) -> tuple[str, float] | None:
-        """The contender that could win so far, and its accuracy on validation."""
+    def _best(self, *, other: str) -> tuple[str, float] | None:
+        """The contender that could win so far, `other` left out, and its accuracy on validation:
+        a lucky seed must not be held against the next one of the same recipe."""
         found = {
             one.name: float(right(runs).mean())
             for one in self.record.lineup.contenders
-            if (runs := self.finished(one.name)) and self._eligible(one.name)
+            if one.name != other and (runs := self.finished(one.name)) and self._eligible(one.name)
         }
         return max(found.items(), key=lambda item: item[1]) if found else None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -83,6 +83,14 @@ def unlike(runs: Sequence[Run], digest: str) -> str | None:
     return None
 
 
+def cut_short(ended: Mapping[int, Ended]) -> str | None:
+    """Why a contender of which a run was stopped has no mean: what remains would flatter it."""
+    for seed, one in ended.items():
+        if one.status == "stopped":
+            return f"Seed {seed}: {one.reason}"
+    return None
+
+
 def row(scored: Scored, *, leaked: npt.NDArray[np.int64], stopped: str | None) -> dict[str, Any]:
     """The contender's row."""
     status, reason = _status(scored, stopped)
@@ -111,6 +119,9 @@ def row(scored: Scored, *, leaked: npt.NDArray[np.int64], stopped: str | None) -
 def _status(scored: Scored, stopped: str | None) -> tuple[str, str | None]:
     if stopped is not None:
         return "stopped", stopped
+    cut = cut_short(scored.ended)
+    if cut is not None:
+        return "stopped", cut
     if scored.why_not is not None:
         return "crashed", scored.why_not
     if scored.runs:

@@ -57,17 +57,38 @@ class Sharing:
         first = [share for one in filling if (share := shares.get(f"{one.name}-0")) is not None]
         still = [one for one in filling if self.given_up(one) is None]
         begun = any(f"{one.name}-{seed}" in shares for one in self.lineup.contenders)
-        if seed == 0 or not first or not still or begun:
+        if seed == 0 or begun or self.allotment.seconds is None:
+            return False
+        if not self._holds(seed):
+            return True
+        if not first or not still:
             return False
         share = self.share(still[0], seed)
         return share is not None and share < _ENOUGH * max(first)
+
+    def _holds(self, seed: int) -> bool:
+        """Whether what is left holds the least that another round takes."""
+        still = [one for one in self.lineup.contenders if self.given_up(one) is None]
+        need = sum(
+            one.expected.least
+            if one.expected.fills
+            else self.allotment.used.get(one.name, one.expected.least)
+            for one in still
+        )
+        unmeasured = sum(one.name not in self.past.costs for one in still)
+        left = self.allotment.left(unmeasured, seed + 1)
+        return left is None or left >= need
 
     def given_up(self, contender: Contender) -> tuple[Status, str] | None:
         """Why a contender gets no other run."""
         if contender.name in self.past.stopped:
             return "stopped", self.past.stopped[contender.name]
-        for seed in range(self.seeds):
-            ended = self.past.ended.get(f"{contender.name}-{seed}")
+        every = [self.past.ended.get(f"{contender.name}-{seed}") for seed in range(self.seeds)]
+        for seed, ended in enumerate(every):
+            if ended is not None and ended.status == "stopped":
+                # Whatever its other seeds reached: without this one their mean would flatter it.
+                return "stopped", f"Seed {seed}: {ended.reason}"
+        for seed, ended in enumerate(every):
             if ended is None or ended.status == "finished":
                 return None
             if ended.status != "finished":

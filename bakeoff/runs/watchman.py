@@ -28,6 +28,7 @@ class Watchman:
         aside: Callable[[], None],
         share: float | None,
         best: tuple[str, float] | None,
+        pictures: int,
     ) -> None:
         self._stages, self._tell, self._asked = stages, tell, asked
         self._aside: Callable[[], None] | None = aside
@@ -38,7 +39,7 @@ class Watchman:
         self._place = 0.0
         # The curve of several stages has jumps that a quarter of it does not announce.
         name, accuracy = best if best is not None and len(stages) == 1 else ("", None)
-        self._halfway = Halfway(accuracy, name)
+        self._halfway = Halfway(accuracy, name, pictures)
         self.reason: tuple[Status, str] | None = None
         """Why it was stopped, if not by the user."""
 

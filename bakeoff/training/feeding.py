@@ -88,7 +88,7 @@ class Food:
     """Of the classes in the loss, where they are to count the same."""
 
     reasons: tuple[str, ...] = ()
-    """How the features were computed, in sentences."""
+    """How classes are balanced and features were computed, in sentences."""
 
 
 def checked(job: Job) -> Job:
@@ -119,6 +119,7 @@ def fed(job: Job, number: int) -> Food:
         val=val,
         on_features=False,
         weights=_weights(job, stage),
+        reasons=_balance(job, number),
     )
 
 
@@ -207,6 +208,18 @@ def _weights(job: Job, stage: Stage) -> Tensor | None:
     return class_weights(counts.tolist()).to(job.device.place)
 
 
+def _balance(job: Job, number: int) -> tuple[str, ...]:
+    """How classes come to count the same, said once: where it is not as in the stage before."""
+    way = job.stages[number].balance
+    if way == "none" or (number and job.stages[number - 1].balance == way):
+        return ()
+    counts = np.unique(job.material.labels[job.material.train], return_counts=True)[1]
+    by = "sampling" if way == "sampling" else "weights in the loss"
+    times = f"{counts.max() / counts.min():.1f}".removesuffix(".0")
+    many = f"the largest has {times} times the pictures of the smallest"
+    return (f"Classes are balanced by {by}: {many}.",)
+
+
 def _features(job: Job, stage: Stage, augment: Augment, number: int) -> Food:
     seed = _seed(job, number)
     train = extracted(job, "train", augment, seed)
@@ -226,7 +239,7 @@ def _features(job: Job, stage: Stage, augment: Augment, number: int) -> Food:
         val=val,
         on_features=True,
         weights=_weights(job, stage),
-        reasons=tuple(dict.fromkeys(train.reasons + reasons)),
+        reasons=(*_balance(job, number), *dict.fromkeys(train.reasons + reasons)),
     )
 
 

@@ -137,6 +137,14 @@ def test_going_on(capsys: pytest.CaptureFixture[str], mine: str, tmp_path: Path)
     assert "--seeds of " in capsys.readouterr().err
 
 
+def test_nobody_wins(capsys: pytest.CaptureFixture[str], mine: str, tmp_path: Path) -> None:
+    """Where nobody keeps to the limits the exit code says that something is to be mended."""
+    words = ["run", "digits", "--lineup", mine.partition(",")[0], "--seeds", "1", *SMALL]
+    words += ["--no-test", "--out", str(tmp_path / "out"), "--max-size", "1KB"]
+    assert main(words) == 2
+    assert "Report: " in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

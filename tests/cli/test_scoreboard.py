@@ -59,6 +59,36 @@ def test_it_fits(tmp_path: Path, width: int) -> None:
     assert sum(line.startswith(("1  ", "2  ", "3  ", "4  ")) for line in lines) == 4
 
 
+@pytest.mark.parametrize(
+    ("asked", "title"),
+    [
+        ({"tta": True}, "with TTA"),
+        ({"prefer": "latency"}, "latency"),
+        ({"max_latency": 0.01}, "latency"),
+        ({"prefer": "size"}, "size"),
+        ({"max_size": 10_000_000}, "size"),
+    ],
+)
+def test_what_was_asked_for_is_shown(tmp_path: Path, asked: dict[str, Any], title: str) -> None:
+    """By what the chosen one was chosen is there before anything else, on narrow terminals too."""
+    file = made(tmp_path, 3) / "result.json"
+    facts = json.loads(file.read_text())
+    facts["asked"] |= asked
+    for one in facts["contenders"]:
+        one["numbers"].setdefault("tta", one["numbers"]["accuracy"])
+    file.write_text(json.dumps(facts))
+    for width in (50, 60, 80, 120):
+        out = io.StringIO()
+        console = Console(file=out, width=width, highlight=False, markup=False)
+        show(Result.open(tmp_path), console)
+        lines = out.getvalue().splitlines()
+        assert max(map(len, lines[:-1])) <= width
+        (head,) = (line for line in lines if "contender" in line and "test" in line)
+        assert title in head
+        assert ("95%" in head) == (width >= 80)
+        assert head.count(title) == 1
+
+
 def test_validation_is_called_so(tmp_path: Path) -> None:
     """Where the test part stayed sealed nothing is said of openings."""
     lines = shown(tmp_path, 100, contenders=2, part="val")

@@ -96,6 +96,24 @@ def test_a_new_split_mends_leaks(folder: Path) -> None:
     assert found.facts.exact.pairs == 8
 
 
+@pytest.mark.parametrize("cut", [False, True])
+def test_which_side_near_duplicates_are_on(folder: Path, cut: bool) -> None:
+    """Where Bakeoff cut the test part it says so, and that they are on one side; else how to."""
+    darker = ImageEnhance.Brightness(opened(folder / "train/dog/1.png")).enhance(0.7)
+    save(darker, folder / "train/dog/again.png")
+    plan = SplitPlan(shares=(0.8, 0.1, 0.1)) if cut else SplitPlan()
+    found = audit(load(folder, plan=plan))
+    assert found.facts.cut == cut
+    (note,) = said(found, "note")
+    assert note.startswith("2 of 81 pictures (2.5%) have a near-duplicate")
+    assert note.endswith(
+        "somewhere in the dataset. Bakeoff cut the test part itself, and kept them on one side."
+        if cut
+        else "somewhere in the dataset. The test part came with the pictures; where Bakeoff cuts "
+        "it, with --split 80/10/10, they stay on one side."
+    )
+
+
 def test_a_leak_through_an_equal_thumbnail_is_seen(folder: Path) -> None:
     """A test picture whose twin, not itself, was compared with a training picture counts."""
     # The same thumbnail but other bytes: neighbours trade one level of brightness.

@@ -43,4 +43,6 @@ def test_counts_and_lists() -> None:
 def test_costs() -> None:
     """In the unit that keeps them short."""
     assert (duration(0.00213), duration(1.5), duration(0.12)) == ("2.13 ms", "1.5 s", "120 ms")
+    assert (duration(0.00027), duration(0.9999)) == ("270 µs", "1 s")
     assert (size(44_800_000), size(1_250_000_000)) == ("44.8 MB", "1.25 GB")
+    assert (size(15_800), size(999_900), size(420)) == ("15.8 kB", "1 MB", "420 B")

@@ -99,6 +99,7 @@ def test_too_little_training_is_blamed_first() -> None:
     assert blame in (below_probe(partly(80), 0.62, 1500, short) or "")
     assert below_probe(partly(80), 0.62, 1500, long) == below_probe(partly(80), 0.62, 1500)
     assert Effort(steps=1, epochs=3.0).too_little == "trained for 3 epochs, 1 step"
+    assert Effort(steps=9, epochs=1.0).too_little == "trained for 1 epoch, 9 steps"
     assert Effort(steps=90, epochs=0.5).too_little == "trained for 0.5 epochs, 90 steps"
 
 

@@ -94,8 +94,7 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
 def test_no_such_function(mine: Path) -> None:
     """A misspelt function is answered with the nearest one in the file."""
     assert refused(f"{mine}:smal") == (
-        f"recipe file {mine} has no such function, but is 'smal'. "
-        "Did you mean 'small'? (Known: small.)"
+        f"recipe file {mine} has no function 'smal'. Did you mean 'small'? (Known: small.)"
     )
 
 
@@ -110,8 +109,7 @@ def test_a_file_without_functions(mine: Path) -> None:
     """A file that only imports things has no recipe in it."""
     mine.write_text(HEAD + "from textwrap import dedent")
     assert refused(f"{mine}:dedent") == (
-        f"recipe file {mine} has no such function, but is 'dedent'. "
-        "Write one that returns a Recipe."
+        f"recipe file {mine} has no function 'dedent'. Write one that returns a Recipe."
     )
 
 
@@ -126,14 +124,16 @@ def test_something_else_than_python(tmp_path: Path) -> None:
 def test_not_a_recipe(mine: Path) -> None:
     """A function that returns something else is told what it returned."""
     mine.write_text("def small():\n    return {'name': 'small'}\n")
-    assert refused(f"{mine}:small") == f"small() in {mine} must return a Recipe, but is 'dict'."
+    assert refused(f"{mine}:small") == (
+        f"small() in {mine} must return a Recipe, but returns an object of type dict."
+    )
 
 
 def test_a_function_that_wants_arguments(mine: Path) -> None:
     """A function that cannot be called without arguments is refused before it is called."""
     mine.write_text("def small(width, *more, deep=1):\n    pass\n")
     assert refused(f"{mine}:small") == (
-        f"small() in {mine} must take no arguments, but is 'width'."
+        f"small() in {mine} must take no arguments, but needs width."
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -74,3 +75,19 @@ def test_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     first.mkdir(parents=True)
     assert whole.new_folder("cats & dogs.zip").name == f"{first.name}-2"
     assert re.fullmatch(r"[\d-]+-data", whole.new_folder("…").name)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"lineup": []}, "lineup must name at least one recipe."),
+        ({"seeds": 0}, "seeds must be 1 or more, but is 0."),
+        ({"epochs": 1.0, "budget": 60.0}, "epochs and budget exclude each other. Give one."),
+        ({"max_latency": -1.0}, "max_latency must be a number greater than 0, but is -1.0."),
+    ],
+)
+def test_errors_name_the_argument(given: dict[str, Any], message: str) -> None:
+    """Who calls from Python reads of arguments, and of no option of the command."""
+    with pytest.raises(SpecError) as caught:
+        bakeoff.run(digits(), **given)
+    assert str(caught.value) == message

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
-from bakeoff import recipes
 from bakeoff.evaluation.choice import choose
 from bakeoff.evaluation.metrics import measure
-from bakeoff.runs import bakeoff, judging
+from bakeoff.runs import bakeoff, judging, rounds
 from bakeoff.runs.board import Doing, Happening
+from bakeoff.runs.execute import execute
 from bakeoff.runs.ledger import openings
 from bakeoff.runs.reopen import predict
 from bakeoff.runs.run import Run
@@ -109,11 +109,23 @@ def test_openings_are_counted(tmp_path: Path) -> None:
     """Another bake-off on the same test part counts; going on with one does not."""
     baked(tmp_path / "a", near())
     baked(tmp_path / "b", near())
-    baked(tmp_path / "b", near(), prefer="size")
+    baked(tmp_path / "b", near())
     found = result(tmp_path / "b")
     assert found["opened"] == {"times": 2, "before": 1}
     assert "had been opened 1 time before" in " ".join(found["verdict"]["warnings"])
-    assert found["verdict"]["prefer"] == "size"
+
+
+@pytest.mark.parametrize(
+    "change", [{"prefer": "size"}, {"max_latency": 1.0}, {"max_size": 9999}, {"margin": 0.1}]
+)
+def test_no_choice_after_the_test(tmp_path: Path, change: dict[str, Any]) -> None:
+    """Who has seen the test part chooses no more; before that the choice may change."""
+    baked(tmp_path, near(), test=False)
+    baked(tmp_path, near(), test=False, **change)
+    baked(tmp_path, near(), **change)
+    with pytest.raises(SpecError, match="the test part has been opened, and a choice made now"):
+        baked(tmp_path, near())
+    assert baked(tmp_path, near(), **change).finished
 
 
 def test_stopped_while_testing(tmp_path: Path) -> None:
@@ -132,15 +144,22 @@ def test_stopped_while_testing(tmp_path: Path) -> None:
     assert result(tmp_path)["opened"] == {"times": 1, "before": 0}
 
 
-def test_crashed_contenders_are_rows(tmp_path: Path) -> None:
+def test_crashed_contenders_are_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With their reason, and without numbers; a bake-off of nothing else has no winner."""
-    bad = replace(tiny("bad"), network=recipes.get("cnn10").network)
+    bad = tiny("bad")
+
+    def executed(recipe: Any, *args: Any, **how: Any) -> Any:
+        if recipe.name == "bad":
+            raise RuntimeError("out of paper")
+        return execute(recipe, *args, **how)
+
+    monkeypatch.setattr(rounds, "execute", executed)
     baked(tmp_path / "both", bad, near())
     found = result(tmp_path / "both")
     assert found["verdict"]["winner"] == "near"
     one = row(found, "bad")
     assert (one["status"], one["numbers"], one["cost"]) == ("crashed", {}, {})
-    assert "pass size=" in one["reason"]
+    assert "out of paper" in one["reason"]
     baked(tmp_path / "alone", bad)
     found = result(tmp_path / "alone")
     assert (found["verdict"]["winner"], found["opened"]) == (None, None)

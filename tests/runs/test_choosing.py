@@ -66,7 +66,7 @@ def test_a_budget_takes_what_it_holds() -> None:
     """The shorter the time, the fewer take part; who does not is told with what it would take."""
     assert names(chosen(seconds=300.0)) == names(chosen())
     found = chosen(seconds=70.0)
-    assert names(found) == ["nearest-pixels", "linear", "cnn3-deep"]
+    assert names(found) == ["nearest-pixels", "linear", "cnn3", "cnn3-deep"]
     assert found.epochs is None
     assert found.reason.endswith("2 cores, and a budget of 70 s.")
     left = {one.recipe: one.reason for one in found.left_out}
@@ -111,9 +111,19 @@ def test_values_take_part() -> None:
     assert found.contenders[1].recipe == own["tiny"]
 
 
-def test_what_does_not_fit_still_has_a_row() -> None:
-    """A recipe that the pictures do not fit is not refused here: its run says what is wrong."""
+def test_what_does_not_fit_is_refused() -> None:
+    """With recipe, row and the way out as an option."""
     bad = tiny("bad", preprocess=replace(tiny().preprocess, size=4))
     deep = replace(bad, network=recipes.get("cnn10").network)
-    found = lineup_for(Question(data="digits", lineup="bad"), digits(), DEVICE, {"bad": deep})
-    assert names(found) == ["bad"]
+    with pytest.raises(SpecError, match=r"^recipe bad: .*give --size \d+"):
+        lineup_for(Question(data="digits", lineup="bad"), digits(), DEVICE, {"bad": deep})
+
+
+def test_the_named_budget_works() -> None:
+    """What was spent already is in the figure, and asking for it is enough."""
+    question = Question(data="digits", seconds=20.0)
+    with pytest.raises(SpecError) as caught:
+        lineup_for(question, digits(), DEVICE, spent=8.0)
+    need = float(str(caught.value).split("one is about ")[1].split(" s ")[0])
+    assert need > 20
+    assert lineup_for(replace(question, seconds=need), digits(), DEVICE, spent=8.0).contenders

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,9 +13,11 @@ from bakeoff.models.footprint import footprint
 from bakeoff.runs import cost
 from bakeoff.runs.cost import Cost, measured
 from bakeoff.runs.run import Run
-from bakeoff.spec.errors import DataError
+from bakeoff.runs.start import Start
+from bakeoff.runs.timing import Timing
 from bakeoff.spec.estimator import DecisionTree, Estimator
 from bakeoff.spec.network import Attention, Classes, Conv, GlobalPool, Network
+from bakeoff.training.device import Device
 from tests.runs.digits import digits, recipe, run
 from tests.training.jobs import DEVICE, backbone, stage
 
@@ -67,15 +69,39 @@ def test_what_is_timed(tmp_path: Path) -> None:
     assert found.latency > 0
     assert found.throughput > 0
     assert found.conditions.keys() == FIGURES
-    latency, throughput = found.conditions["latency"], found.conditions["throughput"]
-    assert latency.startswith("median of ")
-    assert latency.endswith(
-        "single pictures of 8×8 pixels, warm, by torch on cpu, float32, 1 thread"
-    )
-    assert throughput.endswith(
-        "batches of 64 pictures of 8×8 pixels, warm, by torch on cpu, float32, 1 thread"
-    )
+    assert found.spread.keys() == {"latency", "throughput"}
+    for name, what in (("latency", "single pictures"), ("throughput", "batches of 64 pictures")):
+        said = found.conditions[name].split("; ")
+        assert re.fullmatch(
+            rf"median of the best of \d bursts, \d+ {what} of 8×8 pixels in all, warm, by torch on "
+            "cpu, float32, 1 thread",
+            said[0],
+        )
+        assert ("bursts did not agree" in said) == (found.spread[name] == "high")
     assert (found.cold_start, found.conditions["cold_start"]) == (None, "not measured")
+
+
+@pytest.mark.parametrize(
+    ("threads", "words"),
+    [
+        (1, "float32, 1 thread, which was faster than 2"),
+        (2, "float32, 2 threads, which were faster than one"),
+    ],
+)
+def test_the_way_that_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int, words: str
+) -> None:
+    """With how many threads it was fastest is said, and what makes the figure doubtful."""
+    timing = Timing(
+        seconds=0.5, bursts=9, calls=20, threads=threads, spread="high", busy=threads == 1
+    )
+    monkeypatch.setattr(cost, "timed", lambda *_, **__: timing)
+    made = run(tmp_path / "one").run
+    found = measured(made, device=replace(DEVICE, threads=2), cold=False)
+    DEVICE.apply()
+    assert (found.latency, found.throughput) == (0.5, 32.0)
+    busy = "; the machine was busy with other work" if threads == 1 else ""
+    assert found.conditions["latency"].endswith(f"{words}; bursts did not agree{busy}")
 
 
 def test_slow_networks_are_asked_about_fewer(
@@ -87,38 +113,31 @@ def test_slow_networks_are_asked_about_fewer(
     assert "batches of 16 pictures" in found.conditions["throughput"]
 
 
-def test_a_cold_start(tmp_path: Path) -> None:
-    """A new process imports, opens the run and answers, whatever it was started beside."""
+def test_a_cold_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is what a new process takes to start, and this run to open and to answer."""
+    asked: list[bool] = []
+
+    def starting(device: Device, *, backbone: bool) -> Start:
+        asked.append(backbone)
+        return Start(seconds=100.0)
+
+    monkeypatch.setattr(cost, "starting", starting)
     found = of(run(tmp_path / "one").run, cold=True)
-    assert found.cold_start is not None, found.conditions["cold_start"]
-    assert found.cold_start > 0
-    assert found.conditions["cold_start"] == (
-        "one new process on cpu: import, open, answer for one picture; files may lie in memory "
-        "already"
+    assert found.cold_start is not None
+    assert 100 < found.cold_start < 160
+    assert re.fullmatch(
+        r"100\.00 s for a new process on cpu to import all that is needed, measured once for all "
+        r"contenders, and \d+\.\d\d s to open this one and answer for one picture, measured in a "
+        r"process that was running; files may lie in memory already",
+        found.conditions["cold_start"],
     )
+    of(run(tmp_path / "two", recipe(stage(train="head"), network=backbone())).run, cold=True)
+    assert asked == [False, True]
 
 
-def test_a_process_that_does_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No figure then, but the reason: it took too long, or ended without an answer."""
-    made = run(tmp_path / "one").run
-    with monkeypatch.context() as patch:
-        patch.setattr(cost, "_PATIENCE", 0.01)
-        found = of(made, cold=True)
-    assert found.cold_start is None
-    assert found.conditions["cold_start"] == "a new process did not answer within 0 s"
-    silent = shutil.which("false")
-    assert silent is not None
-    monkeypatch.setattr(sys, "executable", silent)
-    found = of(made, cold=True)
-    assert found.conditions["cold_start"] == "a new process did not answer: it said nothing"
-
-
-def test_the_answer_of_the_new_process(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """It says when it answered, once it has; an error where the run cannot be opened."""
-    made = run(tmp_path / "one").run
-    cost.first_answer(str(made.path), "cpu", "full")
-    assert capsys.readouterr().out.startswith("answered at ")
-    (made.path / "weights.safetensors").unlink()
-    with pytest.raises(DataError, match="cannot be read"):
-        cost.first_answer(str(made.path), "cpu", "full")
-    assert capsys.readouterr().out == ""
+def test_a_process_that_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No figure then, but the reason."""
+    silent = Start(seconds=None, trouble="a new process did not answer: it said nothing")
+    monkeypatch.setattr(cost, "starting", lambda *_, **__: silent)
+    found = of(run(tmp_path / "one").run, cold=True)
+    assert (found.cold_start, found.conditions["cold_start"]) == (None, silent.trouble)

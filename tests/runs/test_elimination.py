@@ -53,19 +53,39 @@ def test_who_could_not_win_beats_nobody() -> None:
 )
 def test_within_a_run(looks: list[tuple[float, float]], stopped: bool) -> None:
     """At half of its time a run is held against what it could still win."""
-    halfway = Halfway(0.9, "best")
+    halfway = Halfway(0.9, "best", 5000)
     for place, accuracy in looks:
         halfway.looked(place, accuracy)
     assert (halfway.reason is not None) == stopped
     if stopped:
         assert halfway.reason is not None
         assert halfway.reason.startswith("At 50% of its time its validation accuracy was 0.3")
-        assert halfway.reason.endswith("and best has 0.9000.")
+        assert halfway.reason.endswith(
+            "and best has 0.9000, more than chance in 5,000 pictures explains."
+        )
 
 
 def test_the_first_is_held_against_nobody() -> None:
     """While no contender is finished nobody is stopped."""
-    halfway = Halfway(None, "")
+    halfway = Halfway(None, "", 5000)
     for place in (0.25, 0.5, 0.75):
         halfway.looked(place, 0.1)
     assert halfway.reason is None
+
+
+@pytest.mark.parametrize(("pictures", "stopped"), [(12, False), (99, False), (150, True)])
+def test_few_pictures_stop_nobody(pictures: int, stopped: bool) -> None:
+    """What chance in so few validation pictures may explain is no reason."""
+    halfway = Halfway(0.9, "best", pictures)
+    for place in (0.25, 0.5):
+        halfway.looked(place, 0.3)
+    assert (halfway.reason is not None) == stopped
+
+
+def test_the_difference_is_beyond_chance() -> None:
+    """Of 200 pictures half against .6 is within 3.29 standard errors, of 5,000 it is not."""
+    for pictures, stopped in ((200, False), (5000, True)):
+        halfway = Halfway(0.6, "best", pictures)
+        for place in (0.25, 0.5):
+            halfway.looked(place, 0.4)
+        assert (halfway.reason is not None) == stopped

@@ -48,6 +48,15 @@ def test_a_list_of_recipes() -> None:
     assert [one.name for one in found] == ["linear", "mine", "cnn3"]
 
 
+def test_lineups_among_recipes() -> None:
+    """A line-up in a list stands for its recipes; who is in it anyway takes part once."""
+    name, found = declared("quick,resnet50,cnn3")
+    assert name == "quick,resnet50,cnn3"
+    assert [one.name for one in found] == [*LINEUPS["quick"], "resnet50"]
+    with pytest.raises(SpecError, match="--lineup default is chosen as a whole, and takes nobody"):
+        declared("default,cnn3")
+
+
 def test_a_lineup_and_a_recipe_of_one_name() -> None:
     """Alone the word is the line-up, among others the recipe."""
     assert [one.name for one in declared("speed")[1]] == ["speed", "speed-wide"]

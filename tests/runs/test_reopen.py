@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -309,3 +310,16 @@ def test_shipped_networks_open_again(tmp_path: Path, name: str) -> None:
     with torch.inference_mode():
         assert torch.equal(again(some), classifier.eval()(some))
     assert not any(parameter.requires_grad for parameter in again.parameters())
+
+
+def test_memory_is_looked_through_only_for_a_gpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A processor's memory comes back by itself: predicting does not pay for the search."""
+    made = run(tmp_path / "one").run
+    searches: list[None] = []
+    monkeypatch.setattr(gc, "collect", lambda: searches.append(None))
+    predict(made, digits(), "val", device=DEVICE)
+    assert not searches
+    reopen._let_go(replace(DEVICE, place=torch.device("meta")))
+    assert searches == [None]

@@ -33,10 +33,8 @@ def test_pixels_know_no_weights() -> None:
     assert isinstance(probe.network, Estimator)
     assert repeatable(probe, random_weights=False)
     assert not repeatable(probe, random_weights=True)
-    drawn = replace(probe, network=replace(probe.network, method=RandomForest()))
-    assert not repeatable(drawn, random_weights=False)
-    mixed = replace(probe, network=replace(probe.network, grid=(RandomForest(),)))
-    assert not repeatable(mixed, random_weights=False)
+    forest = replace(probe.network, method=RandomForest(), grid=())
+    assert not repeatable(replace(probe, network=forest), random_weights=False)
 
 
 def test_identical() -> None:

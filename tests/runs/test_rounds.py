@@ -17,6 +17,7 @@ from bakeoff.runs.board import Entered, Happening, RunBegan, RunEnded
 from bakeoff.runs.execute import execute
 from bakeoff.runs.folder import Folder
 from bakeoff.runs.run import Run
+from bakeoff.runs.watchman import Watchman
 from bakeoff.spec.errors import CacheError, SpecError
 from bakeoff.training.events import Evaluated
 from tests.runs.baking import baked, cheap, near, tiny
@@ -201,10 +202,51 @@ def test_hopeless_at_half_time(
 ) -> None:
     """A run that could not reach the best any more is stopped, and a row with the reason."""
     monkeypatch.setattr(elimination, "AHEAD", -1.0)
+    monkeypatch.setattr(elimination, "_FEWEST", 0)
     told: list[Happening] = []
     baked(tmp_path, near(), tiny("a"), epochs=8.0, seeds=2, listen=told.append)
     assert ends(told)["a-0"] == "stopped"
     assert executed.runs == ["near-0", "a-0", "near-1"]
+
+
+def test_nobody_is_held_against_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lucky first seed stops no other of the same recipe."""
+    monkeypatch.setattr(elimination, "AHEAD", -1.0)
+    monkeypatch.setattr(elimination, "_FEWEST", 0)
+    told: list[Happening] = []
+    baked(tmp_path, tiny("a"), epochs=8.0, seeds=2, listen=told.append)
+    assert ends(told) == {"a-0": "finished", "a-1": "finished"}
+
+
+def test_a_stopped_seed_stops_its_contender(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What its other seeds reached is no mean: it gets no other seed and does not take part."""
+
+    def watchman(*args: Any, **how: Any) -> Any:
+        beside = Watchman(*args, **{**how, "best": None})
+        if len(begun) == 2:
+            beside.reason = ("stopped", "hopeless")
+            monkeypatch.setattr(beside, "stop", lambda: True)
+        return beside
+
+    begun: list[str] = []
+
+    def listen(happening: Happening) -> None:
+        told.append(happening)
+        if isinstance(happening, RunBegan) and happening.contender == "a":
+            begun.append(f"a-{happening.seed}")
+        elif isinstance(happening, RunBegan):
+            begun.clear()
+
+    told: list[Happening] = []
+    monkeypatch.setattr(rounds, "Watchman", watchman)
+    baked(tmp_path, tiny("a"), epochs=8.0, seeds=3, listen=listen)
+    assert ends(told) == {"a-0": "finished", "a-1": "stopped", "a-2": "stopped"}
+    found = json.loads((tmp_path / "result.json").read_text())
+    assert found["contenders"][0]["status"] == "stopped"
+    assert found["contenders"][0]["reason"] == "Seed 1: hopeless"
+    assert (found["contenders"][0]["numbers"], found["verdict"]["winner"]) == ({}, None)
 
 
 def test_shares_are_equal(

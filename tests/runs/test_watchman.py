@@ -24,7 +24,13 @@ def made(stages: tuple[Stage, ...] = ONE, **how: Any) -> tuple[Watchman, list[fl
     def tell(event: Event, place: float) -> None:
         places.append(place)
 
-    given: dict[str, Any] = {"asked": lambda: False, "share": None, "best": None, **how}
+    given: dict[str, Any] = {
+        "asked": lambda: False,
+        "share": None,
+        "best": None,
+        "pictures": 5000,
+        **how,
+    }
     found = Watchman(stages, tell=tell, aside=lambda: noted.append("aside"), **given)
     return found, places, noted
 

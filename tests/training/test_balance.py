@@ -12,7 +12,7 @@ from sklearn.datasets import load_digits
 
 from bakeoff.spec.network import Classes, Dense, Flatten, Network
 from bakeoff.spec.training import SGD, Adam, Stage
-from bakeoff.training.events import Finished
+from bakeoff.training.events import Finished, Noted
 from bakeoff.training.material import Material
 from tests.training.jobs import backbone, events, job, of
 
@@ -67,3 +67,20 @@ def test_a_head_on_features_too(balance: Any) -> None:
     common, rare = recalls(replace(plain, balance=balance), backbone())
     assert common > 0.7
     assert rare > 0.5
+
+
+def test_it_is_said() -> None:
+    """How classes are balanced is told once, not again in the next stage, and not where they are
+    left as they are."""
+    one = Stage(epochs=0.1, batch=16, optimiser=SGD(rate=0.01), balance="sampling")
+    plain = replace(one, balance="none")
+    said = (
+        "Classes are balanced by sampling: the largest has 15 times the pictures of the smallest."
+    )
+    for stages, wanted in (((plain,), []), ((one, one), [said]), ((plain, one), [said])):
+        made = job(*stages, network=NETWORK, material=unequal())
+        assert [event.text for event in of(Noted, events(made))] == wanted
+    head = replace(one, train="head", balance="weights")
+    made = job(head, network=backbone(), material=unequal())
+    texts = [event.text for event in of(Noted, events(made))]
+    assert texts[0] == said.replace("by sampling", "by weights in the loss")
