@@ -15,6 +15,7 @@ from bakeoff.data.progress import silent
 from bakeoff.models.classifier import Classifier, assemble, initialise, settle
 from bakeoff.models.estimators import fit, gather
 from bakeoff.recipes import RECIPES, adapted, get
+from bakeoff.runs.prepare import with_sizes
 from bakeoff.spec import codec
 from bakeoff.spec.estimator import Estimator, NearestNeighbours, Pixels
 from bakeoff.spec.recipe import Recipe
@@ -65,7 +66,7 @@ def whole(name: str) -> tuple[Recipe, Classifier]:
         recipe = adapted(recipe, weights="random")
     preprocess = replace(recipe.preprocess, mean=(0.3,) * 3, std=(0.3,) * 3)
     network, preprocess = settle(recipe.network, preprocess, side=32)
-    recipe = replace(recipe, network=network, preprocess=preprocess)
+    recipe = with_sizes(replace(recipe, network=network, preprocess=preprocess), CLASSES)
     classifier = assemble(network, preprocess, classes=CLASSES, seed=0, progress=silent)
     initialise(classifier, torch.from_numpy(pictures()[0]))
     return recipe, classifier
