@@ -22,6 +22,7 @@ from tests.report.predicted import (
     probabilities,
     reliability,
 )
+from tests.report.traits import cost, shape
 
 __all__ = ["NAMES", "made"]
 
@@ -125,8 +126,8 @@ def _contender(plan: Plan, place: int) -> dict[str, Any]:
         "classes": [_plain_class(one, plan.seeds) for one in together.classes],
         "confusion": [list(row) for row in together.confusion],
         "reliability": reliability(plan, name),
-        "cost": _cost(place, network),
-        "shape": _shape(place, network),
+        "cost": cost(place, network),
+        "shape": shape(place, network),
         "warnings": [],
     }
 
@@ -221,34 +222,6 @@ def _run_result(metrics: Metrics, plan: Plan, seed: int, seconds: float) -> dict
     }
 
 
-def _cost(place: int, network: bool) -> dict[str, Any]:
-    latency = 0.045 / (place + 1) ** 1.3
-    return {
-        "parameters": int(25e6 / (place + 1) ** 2) if network else 650,
-        "flops": int(4e9 / (place + 1) ** 2) if network else None,
-        "bytes": int(98e6 / (place + 1) ** 2) if network else 30_000,
-        "latency": latency if network else 0.0002 * (place + 1),
-        "throughput": 4 / latency,
-        "training": 20.0 + 15 * place,
-        "cold_start": 1.4 + 0.1 * place,
-    }
-
-
-def _shape(place: int, network: bool) -> dict[str, Any]:
-    return {
-        "family": "networks from scratch" if network else "classical",
-        "layers": 50 - 4 * place if network else None,
-        "dense_layers": 1 + place % 2 if network else None,
-        "epochs": 8.0 if network else None,
-        "augmentation": "flips, crops" if network and place % 2 == 0 else False,
-        "batch_norm": network and place % 3 == 0,
-        "dropout": network and place % 2 == 1,
-        "optimiser": "AdamW" if network else None,
-        "loss": "cross-entropy" if network else "squared error",
-        "comment": "the largest" if place == 0 else "",
-    }
-
-
 def _crashed(plan: Plan, number: int) -> dict[str, Any]:
     name = f"broken-{number + 1}"
     reason = "out of memory: the batch was halved to 1 and still does not fit"
@@ -278,7 +251,7 @@ def _crashed(plan: Plan, number: int) -> dict[str, Any]:
         "confusion": [],
         "reliability": None,
         "cost": {},
-        "shape": _shape(0, network=True),
+        "shape": shape(0, network=True),
         "warnings": [],
     }
 
