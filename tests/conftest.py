@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts what it puts into the background so, and what we start would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 

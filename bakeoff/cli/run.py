@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -124,6 +123,7 @@ Tta = Annotated[
 
 
 def run(
+    context: typer.Context,
     source: Source,
     lineup: Lineup = None,
     seeds: Seeds = None,
@@ -174,7 +174,7 @@ def run(
             size=size,
             weights=weights,
         )
-        question = _question(source, given, out, resume)
+        question = _question(context.obj, given | {"data": source}, out, resume)
         if resume and (split, val, subset, split_seed) == (None, None, None, None):
             assert out is not None
             plan = _plan_before(out)
@@ -211,11 +211,11 @@ def _given(**options: Any) -> dict[str, Any]:
     return found
 
 
-def _question(source: str, given: dict[str, Any], out: Path | None, resume: bool) -> Question:
+def _question(words: list[str], given: dict[str, Any], out: Path | None, resume: bool) -> Question:
     from bakeoff.report.bakeoff import asked_again, command
     from bakeoff.runs.question import Question
 
-    given |= {"data": source, "command": command(sys.argv[1:])}
+    given["command"] = command(words)
     if not resume:
         return Question(**given)
     if out is None:

@@ -151,10 +151,10 @@ def train(
         folder = _folder(out, recipe, resume)
         number = parse_batch(batch)
         tracked = chosen_tracker(track)
-        if find_rate:
-            _refuse_beside_rate({"--out": out, "--tta": tta, "--resume": resume, "--track": track})
         alone = {"--batch auto": batch == "auto", "--find-rate": find_rate}
         spread(context, devices, device=device, folder=folder, alone=alone)
+        if find_rate:
+            _refuse_beside_rate({"--out": out, "--tta": tta, "--resume": resume, "--track": track})
 
         from bakeoff.data.dataset import load
         from bakeoff.recipes import adapted, get

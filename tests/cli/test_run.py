@@ -104,7 +104,7 @@ def test_json(capsys: pytest.CaptureFixture[str], mine: str, tmp_path: Path) -> 
     assert (asked["prefer"], asked["epochs"], asked["test"]) == ("latency", 2.0, False)
     assert (asked["max_latency"], asked["max_size"]) == (0.09, 1_000_000_000)
     assert (asked["margin"], asked["tta"], asked["stopping"]) == (0.01, True, False)
-    assert asked["command"].startswith("bakeoff ")
+    assert asked["command"].startswith("bakeoff run digits --lineup ")
     assert found["part"] == "val"
     assert "near, tiny" not in told
 
