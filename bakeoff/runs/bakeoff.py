@@ -114,11 +114,7 @@ class _Baking:
         """All of it; False where it was asked to stop."""
         journal, question = self.folder.journal, self.record.question
         past = journal.past()
-        allotment = Allotment(
-            seconds=question.seconds,
-            spent=lambda: past.spent + time.perf_counter() - self.began,
-            looks=past.looks,
-        )
+        allotment = self._allotment(past, question)
         journal.record("life", spent=round(allotment.spent() - past.spent, 3))
         self.tell(
             Entered(
@@ -150,6 +146,15 @@ class _Baking:
         self.folder.write("result.json", told)
         journal.record("done", spent=round(total - past.spent, 3))
         return True
+
+    def _allotment(self, past: Past, question: Question) -> Allotment:
+        parts = self.dataset.split
+        return Allotment(
+            seconds=question.seconds,
+            spent=lambda: past.spent + time.perf_counter() - self.began,
+            pictures=len(parts.test if question.test else parts.val),
+            looks=past.looks,
+        )
 
     def _judging(self, past: Past, looked: Audit) -> Judging:
         return Judging(
