@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -37,22 +36,6 @@ def program(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
 def started(folder: Path, processes: int = 2) -> int:
     """Launch them with a folder to write into."""
     return launch([str(folder)], processes, age=1.5, suggestion="Go on.")
-
-
-def soon(folder: Path, names: list[str], act: Callable[[], object]) -> None:
-    """Do something once all these files are there."""
-
-    def wait() -> None:
-        while not all((folder / name).exists() for name in names):
-            time.sleep(0.01)
-        act()
-
-    threading.Thread(target=wait, daemon=True).start()
-
-
-def told(number: int) -> Callable[[], object]:
-    """A signal to this process."""
-    return lambda: os.kill(os.getpid(), number)
 
 
 def test_places(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -143,37 +126,48 @@ time.sleep(60)
 """
 
 
+STARTER = """
+import signal, sys
+from bakeoff.runs import launch
+launch._PROGRAM, launch._AT_ONCE = ("-c", sys.argv[2]), 0.1
+before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+code = launch.launch([sys.argv[1]], 2, age=0.0, suggestion="Go on.")
+kept = before == (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM))
+sys.exit(code if kept else 99)
+"""
+
+
+def stopped(folder: Path, text: str, *asked: tuple[list[str], int]) -> int:
+    """How a starter of its own process ends that gets each signal once these files are there."""
+    starter = subprocess.Popen([sys.executable, "-c", STARTER, str(folder), BEGIN + text])
+    for names, number in asked:
+        while not all((folder / name).exists() for name in names) and starter.poll() is None:
+            time.sleep(0.01)
+        starter.send_signal(number)
+    return starter.wait()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_stopping(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, number: int) -> None:
+def test_stopping(tmp_path: Path, number: int) -> None:
     """Each is asked once, and the leader has time for its checkpoint when others have left."""
-    monkeypatch.setattr(module, "_AT_ONCE", 0.1)
-    before = signal.getsignal(number)
-    program(monkeypatch, PATIENT)
-    soon(tmp_path, ["0", "1"], told(number))
-    assert started(tmp_path) == 130
+    assert stopped(tmp_path, PATIENT, (["0", "1"], number)) == 130
     assert (tmp_path / "saved0").exists()
-    assert signal.getsignal(number) is before
 
 
-def test_stopping_twice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_stopping_twice(tmp_path: Path) -> None:
     """The second signal is passed on too, for who does not want to wait."""
-    program(
-        monkeypatch,
+    text = (
         "signal.signal(signal.SIGINT, lambda *_: (here('one'), signal.signal(2, signal.SIG_DFL)))\n"
-        "here()\nwhile True: time.sleep(1)",
+        "here()\nwhile True: time.sleep(1)"
     )
-    soon(tmp_path, ["0", "1"], told(signal.SIGINT))
-    soon(tmp_path, ["one0", "one1"], told(signal.SIGINT))
-    with pytest.raises(KeyboardInterrupt):
-        started(tmp_path)
+    twice = ((["0", "1"], signal.SIGINT), (["one0", "one1"], signal.SIGINT))
+    assert stopped(tmp_path, text, *twice) == -signal.SIGINT
 
 
-def test_stopping_before_anything_listens(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_stopping_before_anything_listens(tmp_path: Path) -> None:
     """Processes that die of the signal were interrupted, not lost."""
-    program(monkeypatch, "here()\ntime.sleep(60)")
-    soon(tmp_path, ["0", "1"], told(signal.SIGTERM))
-    with pytest.raises(KeyboardInterrupt):
-        started(tmp_path)
+    once = (["0", "1"], signal.SIGTERM)
+    assert stopped(tmp_path, "here()\ntime.sleep(60)", once) == -signal.SIGINT
 
 
 ORPHAN = """
