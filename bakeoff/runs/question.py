@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, get_args
@@ -11,7 +10,7 @@ from bakeoff.evaluation.choice import Prefer
 from bakeoff.spec.errors import SpecError, one_of
 from bakeoff.spec.rules import at_least
 
-__all__ = ["DEFAULT", "SEEDS", "Prefer", "Question", "parse_latency", "parse_size"]
+__all__ = ["DEFAULT", "SEEDS", "Prefer", "Question"]
 
 DEFAULT = "default"
 """The name of the line-up that is chosen from data, device and budget."""
@@ -39,6 +38,9 @@ class Question:
     data: str
     """As the user named it."""
 
+    labels: str | None = None
+    """The table of corrected labels, as the user named it."""
+
     lineup: str = DEFAULT
     """The name of a line-up, or recipes with commas between."""
 
@@ -59,6 +61,9 @@ class Question:
 
     tta: bool = False
     """Whether several views of each picture are looked at, too."""
+
+    champion: bool = True
+    """Whether the winner is made a champion at the end."""
 
     prefer: Prefer = "accuracy"
     max_latency: float | None = None
@@ -99,7 +104,8 @@ class Question:
     @classmethod
     def from_json(cls, told: dict[str, Any]) -> Question:
         """What `to_json` told."""
-        return cls(**{field.name: told[field.name] for field in fields(cls)})
+        # Bake-offs that are older know less.
+        return cls(**{one.name: told[one.name] for one in fields(cls) if one.name in told})
 
     def refuse_other_choice(self, before: Question, where: Path) -> None:
         """An error where another contender might be chosen than `before` the test part was seen."""
@@ -130,26 +136,6 @@ class Question:
 
 def _choosing(name: str) -> str:
     return "--" + name.replace("_", "-")
-
-
-def parse_latency(text: str) -> float:
-    """Seconds in a text such as `20ms` or `0.5s`."""
-    return _parsed(text, {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6}, "--max-latency", "20ms")
-
-
-def parse_size(text: str) -> int:
-    """Bytes in a text such as `10MB`."""
-    units = {"b": 1.0, "kb": 1e3, "mb": 1e6, "gb": 1e9}
-    return round(_parsed(text, units, "--max-size", "10MB"))
-
-
-def _parsed(text: str, units: dict[str, float], option: str, example: str) -> float:
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zµ]+)\s*", text.lower())
-    if match is None or match[2] not in units or not float(match[1]):
-        raise SpecError(
-            option, "must be an amount with its unit", text, f"Write it like {example}."
-        )
-    return float(match[1]) * units[match[2]]
 
 
 def _said(value: object) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import Literal
 
+from bakeoff.spec.amounts import parse_duration
 from bakeoff.spec.codec import declaration
 from bakeoff.spec.errors import SpecError
 from bakeoff.spec.image import Augment
@@ -27,7 +27,6 @@ __all__ = [
     "Stage",
     "Steps",
     "parse_budget",
-    "parse_duration",
 ]
 
 
@@ -364,21 +363,6 @@ class Budget:
             value = getattr(self, name)
             if value is not None:
                 positive(f"Budget.{name}", value)
-
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-def parse_duration(text: str, *, field: str = "--budget") -> float:
-    """Seconds in a text such as `90s`, `10m` or `1h30m`."""
-    compact = re.sub(r"\s+", "", text.lower())
-    parts = re.findall(r"(\d+(?:\.\d+)?)([smhd])", compact)
-    if not parts or "".join(number + unit for number, unit in parts) != compact:
-        suggestion = "Write it like 90s, 10m or 1h30m."
-        raise SpecError(field, "must be a length of time", text, suggestion)
-    seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
-    positive(field, seconds)
-    return seconds
 
 
 def parse_budget(text: str, *, field: str = "--budget") -> Budget:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bakeoff.runs.question import Question, parse_latency, parse_size
+from bakeoff.runs.question import Question
 from bakeoff.spec.errors import SpecError
 
 ASKED = Question(data="digits", lineup="quick", seeds=2, epochs=3.0)
@@ -73,25 +73,9 @@ def test_another_judgement() -> None:
     other.refuse_other(ASKED, Path("there"))
 
 
-@pytest.mark.parametrize(
-    ("text", "seconds"), [("20ms", 0.02), ("0.5 s", 0.5), ("300us", 3e-4), ("1.5MS", 1.5e-3)]
-)
-def test_latencies(text: str, seconds: float) -> None:
-    """A latency is an amount with its unit."""
-    assert parse_latency(text) == pytest.approx(seconds)
-
-
-@pytest.mark.parametrize(("text", "size"), [("10MB", 10_000_000), ("1.5 gb", 1_500_000_000)])
-def test_sizes(text: str, size: int) -> None:
-    """A size is an amount with its unit."""
-    assert parse_size(text) == size
-
-
-@pytest.mark.parametrize("text", ["20", "ms", "-3ms", "0ms", "3 parsecs"])
-def test_no_latency(text: str) -> None:
-    """What is no latency is told with an example."""
-    with pytest.raises(SpecError) as caught:
-        parse_latency(text)
-    assert str(caught.value) == (
-        f"--max-latency must be an amount with its unit, but is {text!r}. Write it like 20ms."
-    )
+def test_older_questions_are_understood() -> None:
+    """A bake-off from before there were tables of corrected labels had none."""
+    told = ASKED.to_json()
+    del told["labels"]
+    assert Question.from_json(told) == ASKED
+    assert Question.from_json(replace(ASKED, labels="fixed.csv").to_json()).labels == "fixed.csv"

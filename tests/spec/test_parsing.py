@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
+from bakeoff.spec.amounts import parse_duration
 from bakeoff.spec.errors import SpecError
 from bakeoff.spec.split import parse_shares, parse_val
-from bakeoff.spec.training import parse_budget, parse_duration
+from bakeoff.spec.training import parse_budget
 
 
 @pytest.mark.parametrize(
