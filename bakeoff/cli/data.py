@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,15 +22,22 @@ from bakeoff.cli.options import (
 from bakeoff.spec.errors import UserError
 
 if TYPE_CHECKING:
+    from bakeoff.cli.session import Session
     from bakeoff.data.audit import Audit
     from bakeoff.data.dataset import Dataset
+    from bakeoff.spec.split import SplitPlan
 
-__all__ = ["data"]
+__all__ = ["data", "loaded"]
 
 
 def complete_names(incomplete: str) -> list[CompletionItem]:
     """JSON files."""
     return paths(incomplete, (".json",))
+
+
+def complete_tables(incomplete: str) -> list[CompletionItem]:
+    """CSV files."""
+    return paths(incomplete, (".csv",))
 
 
 Split = Annotated[
@@ -80,6 +87,14 @@ Classes = Annotated[
         autocompletion=complete_names,
     ),
 ]
+Labels = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FIXED.CSV",
+        help="Corrected labels, with columns name, given and label; the split stays as it was.",
+        autocompletion=complete_tables,
+    ),
+]
 MaxBroken = Annotated[
     str,
     typer.Option(metavar="SHARE", help="Share of broken pictures to leave out without stopping."),
@@ -103,6 +118,7 @@ def data(
     subset: Subset = None,
     seed: Seed = 0,
     classes: Classes = None,
+    labels: Labels = None,
     max_broken: MaxBroken = "5%",
     html: Html = None,
     as_json: Json = False,
@@ -120,10 +136,9 @@ def data(
 
         from bakeoff.cli.summary import show
         from bakeoff.data.audit import audit
-        from bakeoff.data.dataset import load
 
+        dataset = loaded(say, source, plan, classes=classes, labels=labels, max_broken=limit)
         with say.working() as progress:
-            dataset = load(source, plan=plan, classes=classes, max_broken=limit, progress=progress)
             found = audit(dataset, progress=progress)
             if html is not None:
                 _write_page(html, dataset, found)
@@ -133,6 +148,14 @@ def data(
             show(found, say.console)
         if html is not None:
             say.aside(f"Page written to {html}")
+
+
+def loaded(say: Session, source: str, plan: SplitPlan, **how: Any) -> Dataset:
+    """The dataset that the options name, while somebody watches."""
+    from bakeoff.data.dataset import load
+
+    with say.working() as progress:
+        return load(source, plan=plan, **how, progress=progress)
 
 
 def _refuse_unwritable(path: Path) -> None:

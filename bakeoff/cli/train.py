@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bakeoff.cli.data import Classes, MaxBroken, Split, Subset, Val
+from bakeoff.cli.data import Classes, Labels, MaxBroken, Split, Subset, Val, loaded
 from bakeoff.cli.inputs import share, split_plan
 from bakeoff.cli.options import Debug, Json, Quiet, Source, complete_path, whole_number
 from bakeoff.cli.recipes import complete_recipe
@@ -121,6 +121,7 @@ def train(
     subset: Subset = None,
     split_seed: SplitSeed = 0,
     classes: Classes = None,
+    labels: Labels = None,
     max_broken: MaxBroken = "5%",
     size: Size = None,
     weights: Weights = None,
@@ -156,7 +157,6 @@ def train(
         if find_rate:
             _refuse_beside_rate({"--out": out, "--tta": tta, "--resume": resume, "--track": track})
 
-        from bakeoff.data.dataset import load
         from bakeoff.recipes import adapted, get
         from bakeoff.training.device import choose
         from bakeoff.training.team import from_environment
@@ -167,8 +167,7 @@ def train(
         if not team.leads:
             say = say.silenced()
         chosen = choose(device, int8=int8, local_rank=team.local_rank, local_world=team.local_world)
-        with say.working() as progress:
-            dataset = load(source, plan=plan, classes=classes, max_broken=limit, progress=progress)
+        dataset = loaded(say, source, plan, classes=classes, labels=labels, max_broken=limit)
         for reason in chosen.reasons:
             say.remark(reason)
         how: dict[str, Any] = {"seed": seed, "device": chosen}

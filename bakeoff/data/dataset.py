@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from bakeoff.data import labels as corrections
 from bakeoff.data.cache import cache_folder, entry
 from bakeoff.data.decode import decode
+from bakeoff.data.labels import Corrections
 from bakeoff.data.listing import ArrayPictures, FilePictures, Listing, Pictures
 from bakeoff.data.near import VERSION as NEAR_VERSION
 from bakeoff.data.near import NearPairs, near_duplicates
@@ -52,6 +54,9 @@ class Dataset:
     split: Split
     broken: tuple[Broken, ...] = ()
 
+    corrections: Corrections | None = None
+    """Labels that were looked at again; `listing` holds those that came with the pictures."""
+
     @property
     def name(self) -> str:
         return self.listing.name
@@ -62,7 +67,7 @@ class Dataset:
 
     @property
     def labels(self) -> npt.NDArray[np.int64]:
-        return self.listing.labels
+        return self.listing.labels if self.corrections is None else self.corrections.labels
 
     @property
     def pictures(self) -> Pictures:
@@ -70,7 +75,9 @@ class Dataset:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        return self.listing.notes
+        if self.corrections is None:
+            return self.listing.notes
+        return (*self.listing.notes, self.corrections.note)
 
     def __len__(self) -> int:
         return len(self.listing)
@@ -107,7 +114,10 @@ class Dataset:
     def fold(self, number: int) -> Dataset:
         """The same dataset with another fold as validation."""
         plan = replace(self.plan, fold=number)
-        return replace(self, plan=plan, split=_split(self.listing, self.scan, plan, silent))
+        split = _split(self.listing, self.scan, plan, silent)
+        if self.corrections is not None:
+            split = self.corrections.applied(split)
+        return replace(self, plan=plan, split=split)
 
     @cached_property
     def content(self) -> str:
@@ -134,21 +144,35 @@ def load(
     *,
     plan: SplitPlan | None = None,
     classes: Mapping[str, str] | Path | None = None,
+    labels: str | Path | None = None,
     max_broken: float = MAX_BROKEN,
     progress: Progress = silent,
 ) -> Dataset:
     """The dataset that `source` names: a built-in name, a folder, an archive, a manifest, arrays.
 
-    `classes` gives classes other names, or is a JSON file that does. Broken pictures are left out
-    and listed; more than the share `max_broken` of them is an error.
+    `classes` gives classes other names, or is a JSON file that does. `labels` is a CSV file of
+    corrected labels; parts are cut by those that came with the pictures. Broken pictures are left
+    out and listed; more than the share `max_broken` of them is an error.
     """
     plan = plan or SplitPlan()
     names = read_class_names(classes) if isinstance(classes, Path) else classes
+    rows = () if labels is None else corrections.read(Path(labels))
     listing = find(source, classes=names, progress=progress)
+    # Before the pictures are looked at, which may take minutes.
+    known = {} if labels is None else corrections.matched(rows, listing, Path(labels))
     seen = scan(listing.pictures, progress=progress)
     listing, seen, broken = _without_broken(listing, seen, max_broken)
-    made = _split(listing, seen, plan, progress)
-    return Dataset(listing=listing, scan=seen, plan=plan, split=made, broken=broken)
+    made = Dataset(
+        listing=listing,
+        scan=seen,
+        plan=plan,
+        split=_split(listing, seen, plan, progress),
+        broken=broken,
+    )
+    if labels is None:
+        return made
+    said = corrections.corrected(known, listing, Path(labels))
+    return replace(made, split=said.applied(made.split), corrections=said)
 
 
 def _without_broken(

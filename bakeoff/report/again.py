@@ -17,8 +17,9 @@ __all__ = ["dataset_of"]
 def dataset_of(found: Findings, progress: Progress = silent) -> Dataset:
     """The pictures that were measured, split as they were; an error if they are not the same."""
     source, wanted = found.facts["asked"]["data"], found.facts["data"]["digest"]
+    labels = found.facts["asked"].get("labels")
     # What was too broken was refused before the bake-off.
-    dataset = load(source, plan=_plan(found), max_broken=1.0, progress=progress)
+    dataset = load(source, plan=_plan(found), labels=labels, max_broken=1.0, progress=progress)
     if dataset.digest != wanted:
         raise DataError(
             source,

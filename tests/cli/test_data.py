@@ -158,3 +158,25 @@ def test_looking_at_pictures_needs_no_torch(photos: Path) -> None:
     command = [sys.executable, "-c", program]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_corrected_labels(capsys: pytest.CaptureFixture[str], photos: Path, tmp_path: Path) -> None:
+    """--labels takes a table of corrections and says how many labels it changed; one that does not
+    fit is an error of the user's."""
+    name = sorted((photos / "0").iterdir())[0].name
+    fixed = tmp_path / "fixed.csv"
+    fixed.write_text(f"name,given,label\n0/{name},0,1\n")
+    words = ["data", str(photos), "--split", "60/20/20"]
+    assert main([*words, "--labels", str(fixed)]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "fixed.csv: 1 label changed, 0 pictures dropped, 0 confirmed, 0 undecided" in told
+    assert main([*words, "--json"]) == 0
+    before = json.loads(capsys.readouterr().out)
+    assert main([*words, "--labels", str(fixed), "--json"]) == 0
+    after = json.loads(capsys.readouterr().out)
+    assert after["digest"] != before["digest"]
+    sums = [[sum(counts) for counts in one["counts"].values()] for one in (before, after)]
+    assert sums[0] == sums[1]
+    fixed.write_text(f"name,given,label\n0/{name},1,0\n")
+    assert main([*words, "--labels", str(fixed)]) == 2
+    assert capsys.readouterr().err.startswith(f"Error: given in line 2 of {fixed} must be ")
