@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Any
 from bakeoff.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from bakeoff.champion.champion import Champion
+    from bakeoff.champion.exporting.export import export
+    from bakeoff.champion.opening import open as open  # noqa: A004
     from bakeoff.data.audit import audit
     from bakeoff.data.dataset import Dataset, load
     from bakeoff.report.bakeoff import run
     from bakeoff.report.result import Result
     from bakeoff.runs.estimator import BakeoffClassifier
+    from bakeoff.serving.client import connect
     from bakeoff.spec.errors import BakeoffError, BakeoffWarning, UserError
     from bakeoff.spec.recipe import Recipe
     from bakeoff.spec.split import SplitPlan
@@ -21,13 +25,17 @@ __all__ = [
     "BakeoffClassifier",
     "BakeoffError",
     "BakeoffWarning",
+    "Champion",
     "Dataset",
     "Recipe",
     "Result",
     "SplitPlan",
     "UserError",
     "audit",
+    "connect",
+    "export",
     "load",
+    "open",
     "run",
 ]
 
@@ -35,13 +43,17 @@ _HOMES = {
     "BakeoffClassifier": "bakeoff.runs.estimator",
     "BakeoffError": "bakeoff.spec.errors",
     "BakeoffWarning": "bakeoff.spec.errors",
+    "Champion": "bakeoff.champion.champion",
     "Dataset": "bakeoff.data.dataset",
     "Recipe": "bakeoff.spec.recipe",
     "Result": "bakeoff.report.result",
     "SplitPlan": "bakeoff.spec.split",
     "UserError": "bakeoff.spec.errors",
     "audit": "bakeoff.data.audit",
+    "connect": "bakeoff.serving.client",
+    "export": "bakeoff.champion.exporting.export",
     "load": "bakeoff.data.dataset",
+    "open": "bakeoff.champion.opening",
     "run": "bakeoff.report.bakeoff",
 }
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bakeoff.cli.data import Classes, MaxBroken, Split, Subset, Val
+from bakeoff.cli.data import Classes, Labels, MaxBroken, Split, Subset, Val, loaded
 from bakeoff.cli.failure import USER
 from bakeoff.cli.inputs import share, split_plan
 from bakeoff.cli.options import (
@@ -25,6 +25,7 @@ from bakeoff.spec.errors import SpecError
 if TYPE_CHECKING:
     from bakeoff.cli.session import Session
     from bakeoff.data.dataset import Dataset
+    from bakeoff.data.progress import Progress
     from bakeoff.report.result import Result
     from bakeoff.runs.question import Question
     from bakeoff.spec.split import SplitPlan
@@ -120,6 +121,9 @@ Tta = Annotated[
         help="Also look in several views of each picture (test-time augmentation), a column apart.",
     ),
 ]
+NoChampion = Annotated[
+    bool, typer.Option("--no-champion", help="Do not make the winner a champion at the end.")
+]
 
 
 def run(
@@ -137,12 +141,14 @@ def run(
     margin: Margin = None,
     no_test: NoTest = False,
     no_stopping: NoStopping = False,
+    no_champion: NoChampion = False,
     tta: Tta = False,
     split: Split = None,
     val: Val = None,
     subset: Subset = None,
     split_seed: SplitSeed = None,
     classes: Classes = None,
+    labels: Labels = None,
     max_broken: MaxBroken = "5%",
     size: Size = None,
     weights: Weights = None,
@@ -155,7 +161,7 @@ def run(
     from bakeoff.cli.session import session
 
     with session(as_json=as_json, quiet=quiet, debug=debug) as say:
-        limit = share(max_broken, field="--max-broken")
+        few = share(max_broken, field="--max-broken")
         plan = split_plan(
             split=split, val=val, subset=subset, folds=None, fold=0, seed=split_seed or 0
         )
@@ -170,16 +176,17 @@ def run(
             margin=margin,
             test=False if no_test else None,
             stopping=False if no_stopping else None,
+            champion=False if no_champion else None,
             tta=tta or None,
             size=size,
             weights=weights,
+            labels=None if labels is None else str(labels),
         )
         question = _question(context.obj, given | {"data": source}, out, resume)
         if resume and (split, val, subset, split_seed) == (None, None, None, None):
             assert out is not None
             plan = _plan_before(out)
 
-        from bakeoff.data.dataset import load
         from bakeoff.report.bakeoff import new_folder
         from bakeoff.runs.lineup import declared
         from bakeoff.training.device import choose
@@ -187,8 +194,7 @@ def run(
         declared(question.lineup)
         chosen = choose(device)
         folder = out or new_folder(source)
-        with say.working() as progress:
-            dataset = load(source, plan=plan, classes=classes, max_broken=limit, progress=progress)
+        dataset = loaded(say, source, plan, classes=classes, labels=question.labels, max_broken=few)
         for reason in chosen.reasons:
             say.remark(reason)
         _show(_baked(say, question, dataset, folder, chosen), say)
@@ -196,8 +202,7 @@ def run(
 
 def _given(**options: Any) -> dict[str, Any]:
     """What was given, as a question says it."""
-    from bakeoff.runs.question import parse_latency, parse_size
-    from bakeoff.spec.training import parse_duration
+    from bakeoff.spec.amounts import parse_duration, parse_latency, parse_size
 
     found = {name: value for name, value in options.items() if value is not None}
     parsers = {"max_latency": parse_latency, "max_size": parse_size}
@@ -236,6 +241,7 @@ def _baked(say: Session, question: Question, dataset: Dataset, folder: Path, dev
     from bakeoff.cli.board import watching
     from bakeoff.report.bakeoff import reported
     from bakeoff.runs.bakeoff import bake
+    from bakeoff.runs.board import Doing
     from bakeoff.runs.stop import stopping
     from bakeoff.training.clock import process_age
 
@@ -251,7 +257,11 @@ def _baked(say: Session, question: Question, dataset: Dataset, folder: Path, dev
             spent=process_age() or 0.0,
         )
         if baked.finished:
-            return reported(baked, dataset, listen=shown)
+            result = reported(baked, dataset, listen=shown)
+            if question.champion:
+                shown(Doing(text="making the champion"))
+                _crown(say, result, dataset, shown.working)
+            return result
     if say.as_json:
         say.document({"bakeoff": str(folder), "finished": False})
     say.aside(
@@ -261,9 +271,21 @@ def _baked(say: Session, question: Question, dataset: Dataset, folder: Path, dev
     raise typer.Exit(130)
 
 
+def _crown(say: Session, result: Result, dataset: Dataset, progress: Progress) -> None:
+    from bakeoff.report.crowned import crowned
+    from bakeoff.spec.errors import UserError
+
+    try:
+        crowned(result, dataset, progress=progress)
+    except UserError as error:
+        # What was found stands without it.
+        say.aside(f"There is no champion: {error}")
+
+
 def _show(result: Result, say: Session) -> None:
     if say.as_json:
-        say.document({"bakeoff": str(result.path), **result.facts})
+        crowned = None if result.champion is None else str(result.champion)
+        say.document({"bakeoff": str(result.path), "champion": crowned, **result.facts})
     else:
         from bakeoff.cli.scoreboard import show
 

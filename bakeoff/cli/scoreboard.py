@@ -28,6 +28,8 @@ def show(result: Result, console: Console) -> None:
     """All that a person wants to know at once, and where the rest is."""
     show_numbers(result, console)
     console.print(f"Report: {result.path / 'report.html'}", soft_wrap=True)
+    if result.champion is not None:
+        console.print(f"Champion: {result.champion}", soft_wrap=True)
 
 
 def show_numbers(result: Result, console: Console) -> None:

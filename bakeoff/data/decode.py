@@ -19,11 +19,12 @@ from typing import NoReturn
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.JpegImagePlugin import JpegImageFile
 
 from bakeoff.spec.errors import PictureError
 from bakeoff.spec.image import Preprocess
 
-__all__ = ["FORMATS", "VERSION", "Header", "Limits", "decode", "fit", "header"]
+__all__ = ["FORMATS", "VERSION", "Header", "Limits", "decode", "filling", "fit", "header", "taken"]
 
 VERSION = 1
 """Raised when the same file would come out as other pixels; packs made before are then remade."""
@@ -55,6 +56,10 @@ class Limits:
 
     side: int = 32_768
     """Width or height."""
+
+    scans: int = 100
+    """Passes over a JPEG. Programs write about ten; each takes as long as the picture is large, and
+    a few bytes ask for one more."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,6 +99,7 @@ def decode(
     name = _name(source, name)
     limits = limits or Limits()
     with _strictly(name, limits), _open(source, name, limits) as picture:
+        _refuse_scans(picture, name, limits)
         if target is not None:
             _draft(picture, target)
         ImageOps.exif_transpose(picture, in_place=True)
@@ -101,6 +107,18 @@ def decode(
         if target is not None:
             colours = _fitted(colours, target)
         return np.asarray(colours)
+
+
+def taken(picture: object, target: Preprocess | None = None, *, name: str) -> Pixels:
+    """A picture that is in memory already, as `decode` would give it: one of Pillow's, which is
+    not changed, or whatever NumPy makes 8-bit values H×W, H×W×3 or H×W×4 of."""
+    with _strictly(name, Limits()):
+        if not isinstance(picture, Image.Image):
+            picture = Image.fromarray(_values(picture, name))
+        _refuse_large(picture, name, Limits())
+        # Always a copy: whoever gave it still has it as it was.
+        colours = _colours(ImageOps.exif_transpose(picture), name)
+        return np.asarray(colours if target is None else _fitted(colours, target))
 
 
 def fit(pixels: Pixels, target: Preprocess) -> Pixels:
@@ -124,7 +142,7 @@ def _fitted(picture: Image.Image, target: Preprocess) -> Image.Image:
         picture = picture.resize(inner, _resampling(target, shrinks=scale <= 1))
     if inner == (side, side):
         return picture
-    canvas = Image.new("RGB", (side, side), _fill(target))
+    canvas = Image.new("RGB", (side, side), filling(target))
     canvas.paste(picture, ((side - inner[0]) // 2, (side - inner[1]) // 2))
     return canvas
 
@@ -145,7 +163,8 @@ def _window(width: int, height: int, target: Preprocess) -> tuple[float, float, 
     return (left, top, left + side, top + side)
 
 
-def _fill(target: Preprocess) -> tuple[int, int, int]:
+def filling(target: Preprocess) -> tuple[int, int, int]:
+    """The colour that `pad` fills up with."""
     # The mean becomes zero in the network, so that padding says nothing.
     red, green, blue = target.mean or (0.5, 0.5, 0.5)
     return (round(red * 255), round(green * 255), round(blue * 255))
@@ -170,18 +189,79 @@ def _draft(picture: Image.Image, target: Preprocess) -> None:
 
 def _open(source: Path | bytes, name: str, limits: Limits) -> Image.Image:
     picture = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, "r", FORMATS)
+    try:
+        _refuse_large(picture, name, limits)
+    except PictureError:
+        picture.close()
+        raise
+    return picture
+
+
+def _refuse_large(picture: Image.Image, name: str, limits: Limits) -> None:
     width, height = picture.size
     if width * height > limits.pixels or max(width, height) > limits.side:
-        picture.close()
         rule = (
             f"is {width}×{height} pixels; at most {limits.pixels / 1e6:g} million pixels and "
             f"{limits.side} pixels a side are opened"
         )
         raise PictureError(name, rule, suggestion="Shrink it first.")
     if min(width, height) < 1:
-        picture.close()
         raise PictureError(name, "has no pixels", f"{width}×{height}")
-    return picture
+
+
+_MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")
+"""In a JPEG: where a part begins that is no data of a scan."""
+
+_SCAN, _END = b"\xda", b"\xd9"
+_PARTS = 10_000
+"""That stand between scans, at most."""
+
+
+def _refuse_scans(picture: Image.Image, name: str, limits: Limits) -> None:
+    if not isinstance(picture, JpegImageFile):
+        return
+    file = picture.fp
+    assert file is not None, "it was opened, and not loaded yet"
+    place = file.tell()
+    file.seek(0)
+    content = file.read()
+    file.seek(place)
+    if _scans(content, limits.scans) > limits.scans:
+        rule = f"is a JPEG in more than the {limits.scans} scans that are decoded"
+        raise PictureError(name, rule, suggestion="Save it anew.")
+
+
+def _scans(content: bytes, most: int) -> int:
+    """How many a JPEG has; no more than one above `most` are counted."""
+    at, count = 2, 0
+    for _ in range(_PARTS):
+        found = _MARKER.search(content, at)
+        if found is None or found[1] == _END:
+            return count
+        count += found[1] == _SCAN
+        if count > most:
+            return count
+        # Parts say how long they are, and may hold anything: also what looks like a scan, or like
+        # the end.
+        at = found.end() + int.from_bytes(content[found.end() : found.end() + 2], "big")
+    return most + 1
+
+
+def _values(picture: object, name: str) -> Pixels:
+    """An array as one that Pillow takes."""
+    values = np.asarray(picture)
+    if values.ndim == 3 and values.shape[2] == 1:
+        values = values[:, :, 0]
+    if values.dtype != np.uint8:
+        rule = f"must hold whole numbers from 0 to 255 (uint8), and holds {values.dtype}"
+        raise PictureError(name, rule, suggestion="Scale it, and convert it with astype('uint8').")
+    if values.ndim not in (2, 3) or (values.ndim == 3 and values.shape[2] not in (3, 4)):
+        shape = "×".join(map(str, values.shape)) or "a single number"
+        rule = f"must be height × width, or height × width × 3 or 4 channels, and is {shape}"
+        raise PictureError(name, rule)
+    if not values.size:
+        raise PictureError(name, "has no pixels", "×".join(map(str, values.shape)))
+    return np.ascontiguousarray(values)
 
 
 def _colours(picture: Image.Image, name: str) -> Image.Image:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,24 +13,26 @@ from typing import Any
 
 from bakeoff.data.dataset import Dataset, load
 from bakeoff.data.progress import Progress, silent
+from bakeoff.report.crowned import crowned
 from bakeoff.report.markdown import write_markdown
+from bakeoff.report.overlays import overlays
 from bakeoff.report.page import write_report
 from bakeoff.report.result import Result
 from bakeoff.runs.bakeoff import Baked, bake
 from bakeoff.runs.board import Doing, Happening
 from bakeoff.runs.folder import Folder
 from bakeoff.runs.lineup import declared
-from bakeoff.runs.question import DEFAULT, SEEDS, Prefer, Question, parse_latency, parse_size
-from bakeoff.spec.errors import DataError, SpecError
+from bakeoff.runs.question import DEFAULT, SEEDS, Prefer, Question
+from bakeoff.spec.amounts import parse_duration, parse_latency, parse_size
+from bakeoff.spec.errors import BakeoffWarning, DataError, SpecError, UserError
 from bakeoff.spec.recipe import Recipe
-from bakeoff.spec.training import parse_duration
 from bakeoff.training.device import choose
 
 __all__ = ["asked_again", "new_folder", "reported", "run"]
 
 _OPTION = re.compile(
     r"--(?:no-)?(lineup|seeds|budget|epochs|out|prefer|max-latency|max-size|margin|test|tta|stopping"
-    r"|size|weights|device)\b"
+    r"|champion|size|weights|device)\b"
 )
 
 Listener = Callable[[Happening], None]
@@ -66,6 +69,7 @@ def run(
     test: bool = True,
     tta: bool = False,
     stopping: bool = True,
+    champion: bool = True,
     size: int | None = None,
     weights: str | None = None,
     device: str | None = None,
@@ -92,6 +96,7 @@ def run(
     test : whether the test part is opened at the end, once.
     tta : whether several views of each picture are looked at, too.
     stopping : whether hopeless contenders are stopped early.
+    champion : whether the winner is made a champion at the end, in `champion` below `out`.
     size : side in pixels that pictures are brought to, for networks from scratch.
     weights : of all backbones: "pretrained", "random" or a safetensors file.
     device : cpu, cuda, cuda:N or mps. None: the best there is.
@@ -111,6 +116,7 @@ def run(
         stopping=stopping,
         test=test,
         tta=tta,
+        champion=champion,
         prefer=prefer,
         max_latency=parse_latency(max_latency) if isinstance(max_latency, str) else max_latency,
         max_size=parse_size(max_size) if isinstance(max_size, str) else max_size,
@@ -128,7 +134,15 @@ def run(
         progress=progress,
         spent=time.perf_counter() - began,
     )
-    return reported(baked, dataset, listen=listen)
+    result = reported(baked, dataset, listen=listen)
+    if champion:
+        listen(Doing(text="making the champion"))
+        try:
+            crowned(result, dataset, progress=progress)
+        except UserError as error:
+            # What was found stands without it.
+            warnings.warn(f"There is no champion: {error}", BakeoffWarning, stacklevel=3)
+    return result
 
 
 def reported(baked: Baked, dataset: Dataset, *, listen: Listener) -> Result:
@@ -136,7 +150,7 @@ def reported(baked: Baked, dataset: Dataset, *, listen: Listener) -> Result:
     assert baked.finished
     listen(Doing(text="writing the report"))
     result = Result.open(baked.folder.path)
-    write_report(result, dataset)
+    write_report(result, dataset, overlays(result, dataset))
     write_markdown(result.facts, result.path)
     return result
 

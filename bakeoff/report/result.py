@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bakeoff.champion.crown import crown
+from bakeoff.champion.manifest import FILE
 from bakeoff.data.dataset import Dataset
+from bakeoff.evaluation.metrics import classification_report, measure
 from bakeoff.evaluation.predictions import Predictions
 from bakeoff.report.again import dataset_of
+from bakeoff.report.crowned import FOLDER, place_for
 from bakeoff.report.figures import (
     classes,
     confusion,
@@ -63,6 +68,34 @@ class Result(Findings):
             f"{warnings}<p><strong>{escape(self.verdict)}</strong></p>"
             f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
         )
+
+    @property
+    def champion(self) -> Path | None:
+        """The folder with the champion of this bake-off, if one was made: for `bakeoff.open`."""
+        folder = self.path / FOLDER
+        return folder if (folder / FILE).exists() else None
+
+    def crown(
+        self,
+        recipe: str | None = None,
+        *,
+        seed: int | None = None,
+        out: str | Path | None = None,
+        half: bool = False,
+        dataset: Dataset | None = None,
+    ) -> Path:
+        """Make a champion of the winner, or of another contender; where it is. Without `dataset`
+        the pictures are loaded again."""
+        folder = place_for(self.path, self.winner, recipe) if out is None else Path(out)
+        pictures = dataset or dataset_of(self)
+        return crown(self.path, pictures, folder, recipe=recipe, seed=seed, half=half)
+
+    def classification_report(self, name: str | None = None, *, seed: int | None = None) -> str:
+        """Precision, recall, F1 and support of each class, of one run: the table that
+        scikit-learn's function of that name gives."""
+        table = self.predictions(self._one(name)["name"], seed)
+        metrics = measure(table.probabilities, table.labels, table.classes)
+        return classification_report(metrics, digits=4)
 
     def plot_accuracy(self, *, ax: Axes | None = None, theme: ThemeName | None = None) -> Axes:
         """Every contender's accuracy with its interval, and its seeds."""

@@ -23,6 +23,9 @@ _END_EACH = 0.3
 _END_ROW = 3e-5
 """For each picture that a run is measured on: intervals draw from all of them."""
 
+_CHAMPION = 4.0
+"""Seconds to make a champion, its graph above all, before it looks at any picture."""
+
 _AGAIN = 1.5
 
 
@@ -44,6 +47,12 @@ class Allotment:
 
     looks: dict[str, float] = field(default_factory=dict)
     """What it takes to predict the test part, by contender."""
+
+    crowns: dict[str, float] = field(default_factory=dict)
+    """What it takes to look at validation once more, for a champion, by contender."""
+
+    champion: bool = False
+    """Whether one is made at the end."""
 
     used: dict[str, float] = field(default_factory=dict)
     """The longest run of contenders that end when they are done."""
@@ -83,4 +92,5 @@ class Allotment:
         test = seeds * (sum(looks) + unmeasured * typical)
         contenders = len(looks) + unmeasured
         each = _END_EACH + _END_ROW * self.pictures * seeds
-        return _END + each * contenders + unmeasured * mean + test
+        crown = _CHAMPION + max(self.crowns.values(), default=0.0) if self.champion else 0.0
+        return _END + each * contenders + unmeasured * mean + test + crown

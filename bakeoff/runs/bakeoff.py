@@ -40,6 +40,10 @@ __all__ = ["Baked", "bake"]
 _FOR_STARTS = 60.0
 """Seconds of the budget for each contender below which no cold start is measured."""
 
+_CROWN = 2.0
+"""Times what validation takes in a contender's own numbers that a champion takes, which looks at it
+in single precision, and at foreign pictures too."""
+
 _VIEWS = 6
 """Looks at a picture where several views of it are taken."""
 
@@ -154,7 +158,14 @@ class _Baking:
             spent=lambda: past.spent + time.perf_counter() - self.began,
             pictures=len(parts.test if question.test else parts.val),
             looks=past.looks,
+            crowns={name: self._crown(cost) for name, cost in past.costs.items()},
+            champion=question.champion,
         )
+
+    def _crown(self, cost: Mapping[str, Any]) -> float:
+        """Seconds that a champion's look at validation takes, of a contender that costs so much."""
+        throughput: float = cost.get("throughput", float("inf"))
+        return _CROWN * len(self.dataset.split.val) / throughput
 
     def _judging(self, past: Past, looked: Audit) -> Judging:
         return Judging(
@@ -180,6 +191,7 @@ class _Baking:
             took = time.perf_counter() - began
             allotment.measuring.append(took)
             allotment.looks[contender.name] = look
+            allotment.crowns[contender.name] = self._crown(cost)
             self.folder.journal.record(
                 "cost",
                 contender=contender.name,

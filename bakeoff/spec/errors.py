@@ -17,6 +17,7 @@ __all__ = [
     "CacheError",
     "CheckpointError",
     "DataError",
+    "ExportError",
     "IncompatibleInstallError",
     "MissingExtraError",
     "PictureError",
@@ -78,6 +79,10 @@ class TrainingError(UserError):
 
 class TeamError(TrainingError):
     """Processes that train together have lost one of them, and the others cannot go on."""
+
+
+class ExportError(UserError):
+    """A champion cannot be exported, or its export is not what it has to be."""
 
 
 class MissingExtraError(UserError):

@@ -22,6 +22,7 @@ from bakeoff.cli.run import complete_lineup
 from bakeoff.runs.folder import Folder
 from bakeoff.runs.run import Run
 from bakeoff.training import device
+from tests.champion.crowning import light
 from tests.runs.baking import cheap
 
 MINE = '''
@@ -54,11 +55,12 @@ def _one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     choose = device.choose
 
     def chosen(name: str | None = None, **rest: Any) -> device.Device:
-        made = choose(name, precision="full", **rest)
+        made = choose(name, **{**rest, "precision": "full"})
         return replace(made, threads=1, keeps_memory=False)
 
     monkeypatch.setattr(device, "choose", chosen)
     cheap(monkeypatch)
+    light(monkeypatch)
     threads = torch.get_num_threads()
     exact = torch.are_deterministic_algorithms_enabled()
     yield
@@ -83,7 +85,11 @@ def test_run(capsys: pytest.CaptureFixture[str], mine: str, tmp_path: Path) -> N
     said, told = capsys.readouterr()
     assert "near wins: " in said
     assert "This test set has been opened once.\n" in said
-    assert said.splitlines()[-1] == f"Report: {out / 'report.html'}"
+    assert said.splitlines()[-2:] == [
+        f"Report: {out / 'report.html'}",
+        f"Champion: {out / 'champion'}",
+    ]
+    assert (out / "champion" / "manifest.json").exists()
     assert (out / "report.html").exists()
     assert (out / "report.md").exists()
     assert "near, tiny; 2 seeds each." in told.splitlines()
@@ -94,12 +100,23 @@ def test_run(capsys: pytest.CaptureFixture[str], mine: str, tmp_path: Path) -> N
 def test_json(capsys: pytest.CaptureFixture[str], mine: str, tmp_path: Path) -> None:
     """With --json one document on standard output and nothing else; options are in it as asked."""
     words = ["run", "digits", "--lineup", mine, "--seeds", "1", "--epochs", "2", "--no-test"]
-    words += ["--out", str(tmp_path / "out"), "--json", *SMALL, "--prefer", "latency", "--tta"]
+    words += [
+        "--out",
+        str(tmp_path / "out"),
+        "--json",
+        "--no-champion",
+        *SMALL,
+        "--prefer",
+        "latency",
+        "--tta",
+    ]
     words += ["--max-latency", "90ms", "--max-size", "1GB", "--margin", "1%", "--no-stopping"]
     assert main(words) == 0
     said, told = capsys.readouterr()
     found = json.loads(said)
     assert found["bakeoff"] == str(tmp_path / "out")
+    assert found["champion"] is None
+    assert not (tmp_path / "out" / "champion").exists()
     asked = found["asked"]
     assert (asked["prefer"], asked["epochs"], asked["test"]) == ("latency", 2.0, False)
     assert (asked["max_latency"], asked["max_size"]) == (0.09, 1_000_000_000)

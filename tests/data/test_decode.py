@@ -153,6 +153,55 @@ def test_a_bomb_is_refused_before_it_is_decoded() -> None:
         )
 
 
+def in_scans(count: int, between: bytes = b"") -> bytes:
+    """A progressive JPEG whose last scan is there again and again."""
+    content = encoded(WIDE, "JPEG", progressive=True)
+    scan = content[content.rindex(b"\xff\xda") : -2]
+    missing = count - content.count(b"\xff\xda")
+    return content[:-2] + (between + scan) * missing + content[-2:]
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        b"",
+        # A remark that holds what would be the end.
+        b"\xff\xfe\x00\x04\xff\xd9",
+        b"\xff" * 5,
+    ],
+)
+def test_a_jpeg_in_many_scans_is_refused_before_it_is_decoded(between: bytes) -> None:
+    """A few bytes that have a picture decoded over and over are not decoded once."""
+    with pytest.raises(PictureError) as caught:
+        decode(in_scans(101, between), name="slow.jpg")
+    assert str(caught.value) == (
+        "slow.jpg is a JPEG in more than the 100 scans that are decoded. Save it anew."
+    )
+    with pytest.raises(PictureError, match="in more than the 9 scans"):
+        decode(encoded(WIDE, "JPEG", progressive=True), limits=Limits(scans=9))
+
+
+@pytest.mark.parametrize("count", [10, 100])
+def test_a_jpeg_in_some_scans_is_decoded(count: int, tmp_path: Path) -> None:
+    """Progressive JPEGs are opened, from memory and from a file, also where what they remark looks
+    like scans."""
+    content = in_scans(count)
+    remark = b"\xff\xfe" + (2 + 400).to_bytes(2, "big") + b"\xff\xda" * 200
+    content = content[:2] + remark + content[2:] + b"\xff\xda" * 200
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(content)
+    plain = decode(encoded(WIDE, "JPEG", progressive=True))
+    for source in (content, path):
+        assert decode(source).shape == plain.shape
+
+
+def test_a_jpeg_of_nothing_but_remarks_is_refused() -> None:
+    """Parts that are no scans are not counted without end either."""
+    content = encoded(WIDE, "JPEG")
+    with pytest.raises(PictureError, match="in more than the 100 scans"):
+        decode(content[:-2] + b"\xff\xfe\x00\x02" * 20_000 + content[-2:])
+
+
 @pytest.mark.parametrize("size", [(40_000, 1), (12_000, 12_000), (2_000_000_000, 2_000_000_000)])
 def test_no_claimed_size_gets_through(size: tuple[int, int]) -> None:
     """Long slivers and sizes beyond Pillow's own limits are refused for their size."""

@@ -11,9 +11,11 @@ import pytest
 
 import bakeoff
 from bakeoff.report import bakeoff as whole
+from bakeoff.report import crowned
 from bakeoff.runs.board import Doing, Happening
 from bakeoff.runs.folder import Folder
-from bakeoff.spec.errors import SpecError
+from bakeoff.spec.errors import DataError, SpecError
+from tests.champion.crowning import light
 from tests.runs.baking import cheap, near, tiny
 from tests.runs.digits import digits
 from tests.training.jobs import DEVICE
@@ -23,6 +25,7 @@ from tests.training.jobs import DEVICE
 def _cheap(monkeypatch: pytest.MonkeyPatch) -> None:
     """Costs are not measured, and one thread is enough."""
     cheap(monkeypatch)
+    light(monkeypatch)
     monkeypatch.setattr(whole, "choose", lambda name: DEVICE)
 
 
@@ -49,7 +52,39 @@ def test_run(tmp_path: Path) -> None:
     question = Folder(path=out).record().question
     assert (question.lineup, question.prefer) == ("near,tiny", "size")
     assert (question.max_latency, question.max_size) == (1.0, 1_000_000)
-    assert told[-1] == Doing(text="writing the report")
+    assert told[-2:] == [Doing(text="writing the report"), Doing(text="making the champion")]
+    assert result.champion == out / "champion"
+    assert bakeoff.open(result.champion).record.name == "near"
+    other = result.crown("tiny", dataset=digits())
+    assert bakeoff.open(other).record.name == "tiny"
+    assert other == out / "champion-tiny"
+    assert "weighted avg" in result.classification_report("tiny")
+
+
+def test_without_a_champion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It can be left out; and where it cannot be made, what was found stands."""
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise DataError("the champion", "cannot be made")
+
+    monkeypatch.setattr(crowned, "crown", fail)
+    how: dict[str, Any] = {"lineup": [near()], "seeds": 1, "out": tmp_path, "test": False}
+    assert bakeoff.run(digits(), champion=False, **how).champion is None
+    with pytest.warns(bakeoff.BakeoffWarning, match="There is no champion: the champion cannot"):
+        assert bakeoff.run(digits(), **how).champion is None
+
+
+def test_the_same_champion_stays(tmp_path: Path) -> None:
+    """Going on with a bake-off that is over makes it again only for another judgement."""
+    how: dict[str, Any] = {"seeds": 1, "out": tmp_path, "test": False, "epochs": 1}
+    first = bakeoff.run(digits(), lineup=[near(), tiny()], **how).champion
+    assert first is not None
+    before = (first / "manifest.json").stat().st_mtime_ns
+    bakeoff.run(digits(), lineup=[near(), tiny()], **how)
+    assert (first / "manifest.json").stat().st_mtime_ns == before
+    (first / "README.md").write_text("changed")
+    bakeoff.run(digits(), lineup=[near(), tiny()], **how)
+    assert bakeoff.open(first).record.name == "near"
 
 
 def test_names_are_looked_up_first(tmp_path: Path) -> None:

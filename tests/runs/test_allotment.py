@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bakeoff.runs.allotment import Allotment
@@ -65,3 +67,13 @@ def test_the_end_is_set_aside() -> None:
 def test_never_nothing() -> None:
     """A run that begins gets a second, whatever is left."""
     assert allotment(5.0).share("a", filling=1, others={}, unmeasured=0, seeds=1) == 1.0
+
+
+def test_a_champion_takes_time() -> None:
+    """What the dearest one takes to be made is set aside, unless none is made."""
+    without = Allotment(seconds=100, spent=lambda: 0.0, looks={"a": 0.0, "b": 0.0})
+    made = replace(without, champion=True, crowns={"a": 3.0, "b": 7.0})
+    left = [one.left(0, 1) for one in (without, made)]
+    assert left[0] is not None
+    assert left[1] is not None
+    assert left[0] - left[1] == pytest.approx(11.0)

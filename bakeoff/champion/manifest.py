@@ -1,0 +1,159 @@
+"""manifest.json: every file of a champion with its size and SHA-256. Written last, read first."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bakeoff.spec.errors import DataError
+
+__all__ = ["FILE", "NEEDED", "SCHEMA", "SIGNATURE", "Manifest", "escapes", "verify", "write"]
+
+FILE = "manifest.json"
+SIGNATURE = "signature.json"
+"""The one file that comes later, and is not listed."""
+
+SCHEMA = 1
+NEEDED = ("champion.json", "recipe.json", "weights.safetensors", "goldens/goldens.json")
+"""Without these there is nothing to open."""
+
+_AGAIN = "Make the champion again, or get it again from where it came from."
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Manifest:
+    """The files of a champion, as they are known to be."""
+
+    digest: str
+    """SHA-256 of manifest.json itself: of all that the champion is."""
+
+    files: Mapping[str, int]
+    """Size of each, by its path in the folder."""
+
+
+def write(folder: Path, needed: Iterable[str] = NEEDED) -> Manifest:
+    """List all that lies in `folder`. The last file of a champion to be written."""
+    names = sorted(name for name in _found(folder, str(folder)) if name not in (FILE, SIGNATURE))
+    missing = [name for name in needed if name not in names]
+    assert not missing, missing
+    files = {
+        name: {"sha256": _digest(folder / name), "bytes": (folder / name).stat().st_size}
+        for name in names
+    }
+    told = {"schema": SCHEMA, "kind": "manifest", "files": files}
+    text = json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+    (folder / FILE).write_bytes(text.encode())
+    return Manifest(
+        digest=hashlib.sha256(text.encode()).hexdigest(),
+        files={name: int(str(one["bytes"])) for name, one in files.items()},
+    )
+
+
+def verify(folder: Path, name: str = "") -> Manifest:
+    """The manifest, once every file is known to be what it says, and none is missing or foreign.
+
+    `name` is what the champion is called in errors, where it is not known by its folder.
+    """
+    name = name or str(folder)
+    content = _content(folder, name)
+    listed = _listed(content, name)
+    found = set(_found(folder, name))
+    for path in sorted({*NEEDED, *listed}):
+        if path not in found:
+            raise DataError(f"{path} of {name}", "is missing", suggestion=_AGAIN)
+        if path not in listed:
+            raise DataError(f"{path} of {name}", f"is not listed in {FILE}", suggestion=_AGAIN)
+    for path in sorted(found - listed.keys() - {FILE, SIGNATURE}):
+        rule = "does not belong to the champion: nothing may be added to what was sealed"
+        raise DataError(f"{path} of {name}", rule, suggestion="Remove that file.")
+    for path, (sha256, size) in listed.items():
+        _check(folder, path, name, sha256, size)
+    return Manifest(
+        digest=hashlib.sha256(content).hexdigest(),
+        files={path: size for path, (_, size) in listed.items()},
+    )
+
+
+def escapes(path: str) -> bool:
+    """Whether a path is anything but a plain way down from a folder, on any system."""
+    parts = path.split("/")
+    strange = re.search(r'[\x00-\x1f\\:*?"<>|]', path)
+    return bool(strange) or any(part in ("", ".", "..") for part in parts)
+
+
+def _content(folder: Path, name: str) -> bytes:
+    try:
+        return (folder / FILE).read_bytes()
+    except OSError:
+        raise DataError(f"{FILE} of {name}", "is missing", suggestion=_AGAIN) from None
+
+
+def _listed(content: bytes, name: str) -> dict[str, tuple[str, int]]:
+    """SHA-256 and size by path."""
+    try:
+        told = json.loads(content)
+        schema = told["schema"]
+        if schema == SCHEMA and told["kind"] == "manifest":
+            return {_inside(path, name): _facts(one) for path, one in told["files"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        schema = None
+    rule, suggestion = "is not what was written", _AGAIN
+    if isinstance(schema, int) and schema > SCHEMA:
+        rule = f"is of schema {schema}, and this Bakeoff reads up to {SCHEMA}"
+        suggestion = "Use the Bakeoff that wrote it."
+    raise DataError(f"{FILE} of {name}", rule, suggestion=suggestion)
+
+
+def _inside(path: str, name: str) -> str:
+    if escapes(path):
+        rule = "lists a file that would lie outside of the champion"
+        raise DataError(f"{FILE} of {name}", f"{rule} ({path!r})", suggestion=_AGAIN)
+    return path
+
+
+def _facts(one: Any) -> tuple[str, int]:
+    sha256, size = one["sha256"], one["bytes"]
+    if not isinstance(sha256, str) or type(size) is not int:
+        raise TypeError
+    return sha256, size
+
+
+def _found(folder: Path, name: str, below: str = "") -> Iterator[str]:
+    """Paths of all files, relative to the folder."""
+    with os.scandir(folder / below) as entries:
+        for entry in entries:
+            path = f"{below}{entry.name}"
+            if entry.is_symlink():
+                rule = "is a link: a champion holds its files itself"
+                raise DataError(f"{path} of {name}", rule, suggestion=_AGAIN)
+            if entry.is_dir():
+                yield from _found(folder, name, f"{path}/")
+            elif entry.is_file():
+                yield path
+            else:
+                raise DataError(f"{path} of {name}", "is no plain file", suggestion=_AGAIN)
+
+
+def _check(folder: Path, path: str, name: str, sha256: str, size: int) -> None:
+    try:
+        found = (folder / path).stat().st_size
+        if found != size:
+            rule = f"is not what was written: it has {found:,} bytes instead of {size:,}"
+            raise DataError(f"{path} of {name}", rule, suggestion=_AGAIN)
+        same = _digest(folder / path) == sha256
+    except OSError as error:
+        raise DataError(f"{path} of {name}", f"cannot be read ({error.strerror})") from None
+    if not same:
+        rule = f"is not what was written: its SHA-256 is not the one in {FILE}"
+        raise DataError(f"{path} of {name}", rule, suggestion=_AGAIN)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,34 @@
+"""The champion of a bake-off, in its folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bakeoff.champion.choosing import chosen
+from bakeoff.champion.crown import crown
+from bakeoff.champion.standing import stands
+from bakeoff.data.dataset import Dataset
+from bakeoff.data.progress import Progress, silent
+from bakeoff.report.findings import Findings
+
+__all__ = ["FOLDER", "crowned", "place_for"]
+
+FOLDER = "champion"
+
+
+def crowned(found: Findings, dataset: Dataset, *, progress: Progress = silent) -> Path | None:
+    """The folder with the champion of a bake-off that is over, made unless it is there; None where
+    nobody won. One of an earlier judgement is replaced, unless somebody signed it."""
+    if found.winner is None:
+        return None
+    out = found.path / FOLDER
+    if not stands(out, chosen(found.path)):
+        crown(found.path, dataset, out, replacing=True, progress=progress)
+    return out
+
+
+def place_for(folder: Path, winner: str | None, recipe: str | None) -> Path:
+    """Where a champion of the bake-off in `folder` goes: that of another contender than the winner
+    has its name."""
+    other = recipe is not None and recipe != winner
+    return folder / (f"{FOLDER}-{recipe}" if other else FOLDER)

@@ -1,0 +1,71 @@
+"""`bakeoff champion`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bakeoff.cli import main
+from tests.champion.crowning import light
+from tests.runs.baking import baked, cheap, near
+from tests.runs.digits import run
+
+
+@pytest.fixture(autouse=True)
+def _light(monkeypatch: pytest.MonkeyPatch) -> None:
+    light(monkeypatch)
+    cheap(monkeypatch)
+
+
+def test_of_a_bakeoff(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """DIR alone is enough: path, size and digest are printed; asked again, it is there."""
+    out = tmp_path / "out"
+    baked(out, near(), test=False)
+    assert main(["champion", str(out), "--quiet"]) == 0
+    said = capsys.readouterr().out
+    assert "! The test part is sealed: " in said
+    assert f"\nChampion: {out / 'champion'} (near, seed 0; " in said
+    assert said.splitlines()[-1].startswith("Digest: ")
+    assert main(["champion", str(out)]) == 0
+    again, told = capsys.readouterr()
+    assert (again, told) == (said, "It was made before, and is whole.\n")
+    assert main(["champion", "--json", str(out), "--zip", "--recipe", "near"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["champion"] == str(out / "champion.bakeoff")
+    assert "weights.safetensors" in found["files"]
+
+
+def test_of_a_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A run does not say where its pictures are: they have to be given."""
+    out = tmp_path / "run"
+    run(out, near())
+    assert main(["champion", str(out)]) == 2
+    assert capsys.readouterr().err == (
+        f"Error: {out} is one run, which does not say where its pictures are. Give them with "
+        "--data.\n"
+    )
+    assert main(["champion", str(out), "--data", "digits", "--quiet", "--license", "mit"]) == 0
+    assert 'license: "mit"' in (out / "champion" / "README.md").read_text()
+
+
+def test_signed_and_verified(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A pair of keys is made, one signs, the other verifies; a byte that is flipped is named."""
+    pytest.importorskip("cryptography")
+    out, key = tmp_path / "run", str(tmp_path / "key")
+    run(out, near())
+    assert main(["champion", str(out), "--data", "digits", "--quiet"]) == 0
+    champion = str(out / "champion")
+    capsys.readouterr()
+    assert main(["champion", "verify", champion]) == 0
+    assert capsys.readouterr().out.endswith("Nobody signed it.\n")
+    assert main(["champion", "keys", key]) == 0
+    assert main(["champion", "sign", champion, "--key", key]) == 0
+    assert "Signed: " in capsys.readouterr().out
+    assert main(["champion", "verify", champion, "--key", f"{key}.pub"]) == 0
+    assert "Signed by " in capsys.readouterr().out
+    card = Path(champion) / "README.md"
+    card.write_bytes(card.read_bytes()[:-1] + b"x")
+    assert main(["champion", "verify", champion]) == 2
+    assert "README.md" in capsys.readouterr().err
