@@ -76,11 +76,16 @@ def report(
 
 def _again(found: Result, say: Session) -> None:
     from bakeoff.report.markdown import write_markdown
+    from bakeoff.report.overlays import overlays
     from bakeoff.report.page import write_report
 
     dataset = _pictures(found, say)
+    heat = overlays(found, dataset)
+    if heat.reason:
+        say.aside(f"The page goes without heat maps: {heat.reason}")
     try:
-        page, text = write_report(found, dataset), write_markdown(found.facts, found.path)
+        page = write_report(found, dataset, heat)
+        text = write_markdown(found.facts, found.path)
     except OSError as error:
         raise UserError(str(found.path), f"cannot be written to: {error.strerror}") from error
     if say.as_json:

@@ -47,8 +47,22 @@ class Extractor(nn.Module):
         self.blocks: tuple[Block, ...] = blocks(model)
         self._still: tuple[nn.Module, ...] = ()
 
+    @property
+    def channels_last(self) -> bool:
+        """Whether a `whole` of four dimensions is B×H×W×C."""
+        return getattr(self.model, "output_fmt", "NCHW") == "NHWC"
+
     def forward(self, pictures: Tensor) -> Tensor:
-        return _features(self.model, pictures, self.declared.pool)
+        return self.finished(self.whole(pictures))
+
+    def whole(self, pictures: Tensor) -> Tensor:
+        """Features before they are pooled, as the model has them: a map, or tokens."""
+        whole: Tensor = self.model.forward_features(pictures)
+        return whole
+
+    def finished(self, whole: Tensor) -> Tensor:
+        """The features that `whole` becomes: pooled, or as a map."""
+        return _finished(self.model, whole, self.declared.pool)
 
     def settle_modes(self) -> None:
         """Have modules whose parameters are all frozen infer from now on, and no others."""
@@ -196,7 +210,8 @@ def _probed(known: Entry, backbone: Backbone) -> Shape:
     assert backbone.size is not None
     with torch.device("meta"), torch.no_grad():
         model = _made(known, backbone).eval()
-        features = _features(model, torch.empty(2, 3, backbone.size, backbone.size), backbone.pool)
+        pictures = torch.empty(2, 3, backbone.size, backbone.size)
+        features = _finished(model, model.forward_features(pictures), backbone.pool)
     shape = tuple(features.shape[1:])
     if prod(shape) == 0:
         raise ValueError("nothing is left of the map")
@@ -224,8 +239,7 @@ def _next_fitting(known: Entry, backbone: Backbone) -> int | None:
     return None
 
 
-def _features(model: Any, pictures: Tensor, pool: bool) -> Tensor:
-    features: Tensor = model.forward_features(pictures)
+def _finished(model: Any, features: Tensor, pool: bool) -> Tensor:
     if pool:
         head: Callable[..., Tensor] = model.forward_head
         return head(features, pre_logits=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
@@ -23,6 +23,10 @@ from bakeoff.report.templates import environment, file_of, policy
 from bakeoff.report.trade import COSTS, trade
 from bakeoff.version import __version__
 
+if TYPE_CHECKING:
+    # Made with torch, of which a page knows nothing.
+    from bakeoff.report.overlays import Overlays
+
 __all__ = ["page", "write_report"]
 
 Facts = Mapping[str, Any]
@@ -31,20 +35,23 @@ CLASSES = 60
 """Classes listed of one contender, and of the data: the hardest, and the first."""
 
 
-def write_report(found: Findings, dataset: Dataset | None = None) -> Path:
+def write_report(
+    found: Findings, dataset: Dataset | None = None, overlays: Overlays | None = None
+) -> Path:
     """Write `report.html` into the folder of a bake-off, and say where it is."""
     path = found.path / "report.html"
     made = path.with_name(".report.making.html")
     try:
-        made.write_text(page(found, dataset), encoding="utf-8")
+        made.write_text(page(found, dataset, overlays), encoding="utf-8")
         made.replace(path)
     finally:
         made.unlink(missing_ok=True)
     return path
 
 
-def page(found: Findings, dataset: Dataset | None = None) -> str:
-    """The page, complete in itself. Its pictures need the dataset that was measured."""
+def page(found: Findings, dataset: Dataset | None = None, overlays: Overlays | None = None) -> str:
+    """The page, complete in itself. Its pictures need the dataset that was measured, and heat maps
+    the winner's weights: see `overlays`."""
     facts = found.facts
     assert dataset is None or dataset.digest == facts["data"]["digest"], dataset
     tables = _tables(found)
@@ -73,6 +80,7 @@ def page(found: Findings, dataset: Dataset | None = None) -> str:
             for number, one in enumerate(facts["contenders"])
         ],
         gallery=shown,
+        overlays=overlays if shown else None,
         rows=_balance(facts),
         remarks=found.remarks,
         standing=standing(facts),

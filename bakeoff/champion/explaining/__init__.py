@@ -1,0 +1,1 @@
+"""Where in a picture a champion finds what it says: heat maps, and how they are drawn."""

@@ -1,0 +1,1 @@
+"""Where a champion finds what it says."""
