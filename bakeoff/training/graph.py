@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,18 +20,19 @@ from torch import nn
 
 from bakeoff.training import chance
 
-__all__ = ["INPUT", "OUTPUT", "exported", "quantised"]
+__all__ = ["INPUT", "OUTPUT", "exported", "quantised", "undisturbed"]
 
 INPUT, OUTPUT = "pictures", "features"
 
 Floats = npt.NDArray[np.float32]
+Pictures = Floats | npt.NDArray[np.uint8]
 
 
 def exported(network: nn.Module, shape: tuple[int, ...], folder: Path) -> Path:
     """The network for batches of normalised pictures of `shape`, in a file; weights beside it, as
     one file holds no more than 2 GB."""
     path = folder / "graph.onnx"
-    with _undisturbed(), torch.no_grad():
+    with undisturbed(), torch.no_grad():
         torch.onnx.export(
             network,
             (torch.zeros(shape),),
@@ -45,29 +46,37 @@ def exported(network: nn.Module, shape: tuple[int, ...], folder: Path) -> Path:
     return path
 
 
-def quantised(path: Path, pictures: Iterable[Floats]) -> Path:
-    """The same graph with convolutions and products in int8, in a file beside it.
+def quantised(path: Path, pictures: Iterable[Pictures], without: Sequence[str] = ()) -> Path:
+    """The same graph with convolutions and products in int8, in a file beside it; steps that are
+    named in `without` stay as they are.
 
     Each filter has a scale of its own; each activation the range that it had on `pictures`,
-    batches of normalised training pictures of the graph's shape.
+    batches of such as the graph takes.
     """
     from onnxruntime.quantization import CalibrationDataReader, quantize_static
 
     batches = iter(pictures)
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]
-        def get_next(self) -> dict[str, Floats] | None:
+        def get_next(self) -> dict[str, Pictures] | None:
             batch = next(batches, None)
             return None if batch is None else {INPUT: batch}
 
     small = path.with_name("int8.onnx")
-    with _undisturbed():
-        quantize_static(path, small, Reader(), per_channel=True, use_external_data_format=True)
+    with undisturbed():
+        quantize_static(
+            path,
+            small,
+            Reader(),
+            nodes_to_exclude=list(without),
+            per_channel=True,
+            use_external_data_format=True,
+        )
     return small
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
+def undisturbed() -> Iterator[None]:
     """A block whose chatter is not shown, and that leaves the generators of random numbers alone:
     a run that finds its features in the cache must go on with the same numbers."""
     before, muted = chance.capture(), logging.root.manager.disable

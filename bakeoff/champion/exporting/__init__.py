@@ -1,0 +1,1 @@
+"""A champion in other runtimes' forms, each proved equal before it is handed out."""
