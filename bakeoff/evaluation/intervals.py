@@ -15,7 +15,7 @@ from bakeoff.evaluation.predictions import Predictions
 from bakeoff.evaluation.spread import Floats, Seeds, Spread, crossed
 from bakeoff.evaluation.statistic import Statistic, Sums
 
-__all__ = ["Interval", "accuracy", "bootstrap", "wilson"]
+__all__ = ["Interval", "accuracy", "bootstrap", "clustered", "wilson"]
 
 _AT_ONCE = 4_000_000
 """Weights that are floats at one time: 32 MB."""
@@ -35,7 +35,8 @@ class Interval:
     level: float
     method: str
     """`wilson`: a share of one run's pictures. `crossed`: over seeds and pictures. `bootstrap`:
-    pictures drawn again, and seeds where there are several."""
+    pictures drawn again, and seeds where there are several. `clustered`: of pictures that were
+    looked at several times."""
 
 
 def wilson(hits: int, n: int, level: float = 0.95) -> Interval:
@@ -44,6 +45,19 @@ def wilson(hits: int, n: int, level: float = 0.95) -> Interval:
     assert n > 0
     low, high = _score(hits / n, n, _normal(level))
     return Interval(value=hits / n, low=low, high=high, n=n, seeds=1, level=level, method="wilson")
+
+
+def clustered(shares: Floats, level: float = 0.95) -> Interval:
+    """The mean of what each picture has, from 0 to 1: right in so many of the looks at it.
+
+    Looks at one picture are no pictures of their own: what varies is from picture to picture.
+    """
+    n, value = len(shares), float(shares.mean())
+    # Very few pictures can seem not to vary at all.
+    least = value * (1 - value) / max(n, 1) ** 2
+    variance = max(float(shares.var(ddof=1)) / n if n > 1 else 0.0, least)
+    low, high = _bounded(value, Spread(pictures=variance), n, level)
+    return Interval(value=value, low=low, high=high, n=n, seeds=1, level=level, method="clustered")
 
 
 def accuracy(correct: npt.NDArray[np.bool_], level: float = 0.95) -> Interval:

@@ -1,0 +1,118 @@
+"""`bakeoff stress`: on the terminal, as pages, for programs."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from bakeoff.champion.opening import open as opened
+from bakeoff.cli import main
+from bakeoff.data.dataset import load
+from bakeoff.runs.ledger import open_test, openings
+from bakeoff.spec.split import SplitPlan
+from tests.champion import made
+
+
+@pytest.fixture
+def champion(tmp_path: Path) -> Path:
+    """A champion."""
+    return made.plain(tmp_path / "champion")
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Pictures of its classes."""
+    root = tmp_path / "photos"
+    for label, name in enumerate(made.CLASSES):
+        (root / name).mkdir(parents=True)
+        for seed in range(20):
+            picture = made.picture(label, 7000 + seed)
+            (root / name / f"{seed}.png").write_bytes(made.encoded(picture))
+    return root
+
+
+def test_a_table_and_pages(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    champion: Path,
+    photos: Path,
+    tmp_path: Path,
+) -> None:
+    """Strains by severity, sentences and notes; pages, figures and the table of labels in --out;
+    nothing in the champion."""
+    monkeypatch.setenv("COLUMNS", "100")
+    before = sorted(champion.rglob("*"))
+    out = tmp_path / "out"
+    words = ["stress", str(champion), str(photos), "--split", "40/40/20", "--pictures", "6"]
+    assert main([*words, "--only", "fog,jpeg,rotation", "--out", str(out), "-q"]) == 0
+    told = capsys.readouterr().out
+    lines = [line.split() for line in told.splitlines()]
+    assert ["severity", "1", "2", "3", "4", "5", "mean"] in lines
+    assert ["±5°", "±10°", "±20°", "±30°", "±45°", "±90°"] in lines
+    assert {"fog", "JPEG", "rotation"} <= {line[0] for line in lines if line}
+    assert "patterns on 6 validation pictures of photos, made worse at 16×16 pixels." in told
+    assert "Of 24 pictures, " in told
+    assert "Note: The champion learnt from other data" in told
+    files = {"labels.html", "stress.html", "stress.json", "suspects.csv"}
+    assert {one.name for one in out.iterdir()} == files
+    assert "The champion learnt from other data" in (out / "stress.html").read_text("utf-8")
+    with (out / "suspects.csv").open(newline="", encoding="utf-8") as file:
+        assert next(csv.reader(file))[0] == "name"
+    assert sorted(champion.rglob("*")) == before
+
+
+def test_for_programs(capsys: pytest.CaptureFixture[str], champion: Path, photos: Path) -> None:
+    """With --json one document of all figures, the same each time."""
+    words = ["stress", str(champion), str(photos), "--split", "40/40/20", "--pictures", "4"]
+    documents = []
+    for _ in range(2):
+        assert main([*words, "--only", "snow", "--json"]) == 0
+        documents.append(json.loads(capsys.readouterr().out))
+    assert documents[0] == documents[1]
+    assert (documents[0]["part"], documents[0]["rows"][0]["name"]) == ("val", "snow")
+
+
+def test_the_test_part_stays_sealed(
+    capsys: pytest.CaptureFixture[str], champion: Path, photos: Path
+) -> None:
+    """It is looked at only where a bake-off has opened it; then by default, and each champion's
+    look is written down once."""
+    words = ["stress", str(champion), str(photos), "--split", "40/40/20", "--only", "fog"]
+    assert main([*words, "--part", "test"]) == 2
+    assert capsys.readouterr().err == (
+        "Error: the test part of photos is sealed: no bake-off has opened it here. Leave --part "
+        "out, and validation is looked at.\n"
+    )
+    dataset = load(str(photos), plan=SplitPlan(shares=(0.4, 0.4, 0.2)))
+    open_test(dataset, token="one", why="a bake-off", where=photos)
+    for _ in range(2):
+        assert main([*words, "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["part"] == "test"
+    model = opened(champion, engine="torch")
+    assert [one.why for one in openings(dataset)] == ["a bake-off", "a stress test of patterns"]
+    assert openings(dataset)[1].token == f"stress {model.digest}"
+    assert main([*words, "--part", "val", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["part"] == "val"
+
+
+def test_mistakes(
+    capsys: pytest.CaptureFixture[str], champion: Path, photos: Path, tmp_path: Path
+) -> None:
+    """A part that there is not, a strain that there is not, and a place that must not be."""
+    words = ["stress", str(champion), str(photos), "--split", "40/40/20", "-q"]
+    assert main([*words, "--part", "train"]) == 2
+    assert capsys.readouterr().err.startswith("Error: --part must be val or test, but is 'train'.")
+    assert main([*words, "--only", "fogg"]) == 2
+    assert "must name strains, but is 'fogg'. Did you mean 'fog'" in capsys.readouterr().err
+    assert main([*words, "--out", str(champion)]) == 2
+    assert capsys.readouterr().err == (
+        f"Error: --out {champion} is a champion, and nothing is ever added to one. Give another "
+        "folder.\n"
+    )
+    file = tmp_path / "file"
+    file.touch()
+    assert main([*words, "--out", str(file)]) == 2
+    assert capsys.readouterr().err == f"Error: --out {file} must be a folder, not a file.\n"
