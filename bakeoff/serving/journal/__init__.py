@@ -1,0 +1,1 @@
+"""What the service answered and what people said to it, in a database."""

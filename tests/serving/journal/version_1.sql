@@ -1,0 +1,13 @@
+BEGIN TRANSACTION;
+CREATE TABLE drift (number INTEGER PRIMARY KEY, at TEXT NOT NULL, model TEXT NOT NULL, figure TEXT NOT NULL, n INTEGER NOT NULL, value DOUBLE PRECISION, verdict TEXT NOT NULL);
+INSERT INTO "drift" VALUES(1,'2026-11-20T14:39:52.801028+00:00','sha256:abc','classes',500,0.3,'strong');
+CREATE TABLE feedback (number INTEGER PRIMARY KEY, id TEXT NOT NULL, picture INTEGER NOT NULL, at TEXT NOT NULL, correct BOOLEAN NOT NULL, label TEXT, key TEXT, CONSTRAINT feedback_once UNIQUE (id, picture));
+INSERT INTO "feedback" VALUES(1,'r1',0,'2026-11-20T14:30:00.000000+00:00',0,'dög',NULL);
+CREATE TABLE journal_schema (version INTEGER NOT NULL);
+INSERT INTO "journal_schema" VALUES(1);
+CREATE TABLE predictions (number INTEGER PRIMARY KEY, id TEXT NOT NULL, picture INTEGER NOT NULL, role TEXT NOT NULL, at TEXT NOT NULL, model TEXT NOT NULL, route TEXT NOT NULL, label TEXT NOT NULL, probability DOUBLE PRECISION NOT NULL, top TEXT NOT NULL, unknown BOOLEAN, strangeness DOUBLE PRECISION, width INTEGER NOT NULL, height INTEGER NOT NULL, size BIGINT NOT NULL, sha256 TEXT NOT NULL, key TEXT, decode_ms DOUBLE PRECISION NOT NULL, queue_ms DOUBLE PRECISION NOT NULL, infer_ms DOUBLE PRECISION NOT NULL, CONSTRAINT predictions_once UNIQUE (id, picture, role));
+INSERT INTO "predictions" VALUES(1,'r1',0,'live','2026-11-20T14:30:00.000000+00:00','sha256:abc','/predict','cat',0.75,'[["cat", 0.75], ["dög", 0.25]]',0,1.5,32,24,1000,'6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b',NULL,1.0,0.5,2.0);
+CREATE INDEX predictions_at ON predictions (at);
+CREATE INDEX feedback_at ON feedback (at);
+CREATE INDEX drift_at ON drift (at);
+COMMIT;
