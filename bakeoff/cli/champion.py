@@ -143,9 +143,9 @@ def make(
     from bakeoff.cli.session import session
 
     with session(as_json=as_json, quiet=quiet, debug=debug) as say:
-        from bakeoff.champion.choosing import chosen
-        from bakeoff.champion.crown import crown
-        from bakeoff.champion.standing import stands
+        from bakeoff.champion.crowning.choosing import chosen
+        from bakeoff.champion.crowning.crown import crown
+        from bakeoff.champion.crowning.standing import stands
         from bakeoff.report.crowned import place_for
 
         found = chosen(source, recipe=recipe, seed=seed)

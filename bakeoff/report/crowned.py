@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bakeoff.champion.choosing import chosen
-from bakeoff.champion.crown import crown
-from bakeoff.champion.standing import stands
+from bakeoff.champion.crowning.choosing import chosen
+from bakeoff.champion.crowning.crown import crown
+from bakeoff.champion.crowning.standing import stands
 from bakeoff.data.dataset import Dataset
 from bakeoff.data.progress import Progress, silent
 from bakeoff.report.findings import Findings

@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bakeoff.champion.crown import crown
+from bakeoff.champion.crowning.crown import crown
 from bakeoff.champion.manifest import FILE
 from bakeoff.data.dataset import Dataset
 from bakeoff.evaluation.metrics import classification_report, measure

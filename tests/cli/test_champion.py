@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from bakeoff.cli import main
-from tests.champion.crowning import light
+from tests.champion.crowned import light
+from tests.pictures import encoded, photograph
 from tests.runs.baking import baked, cheap, near
 from tests.runs.digits import run
 
@@ -48,6 +49,30 @@ def test_of_a_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     )
     assert main(["champion", str(out), "--data", "digits", "--quiet", "--license", "mit"]) == 0
     assert 'license: "mit"' in (out / "champion" / "README.md").read_text()
+
+
+def test_goldens_of_ones_own(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """With --goldens none of the data travels, and the card says so; the plan of the split does."""
+    out, own = tmp_path / "run", tmp_path / "own"
+    run(out, near())
+    own.mkdir()
+    for seed in range(8):
+        (own / f"{seed}.png").write_bytes(encoded(photograph(40, 30, seed=seed), "PNG"))
+    words = ["champion", str(out), "--data", "digits", "--quiet"]
+    assert main([*words, "--goldens", str(tmp_path / "no")]) == 2
+    assert "the folder of golden pictures " in capsys.readouterr().err
+    assert main(words) == 0
+    made = out / "champion"
+    assert "a few pictures of the validation part" in (made / "README.md").read_text()
+    capsys.readouterr()
+    assert main([*words, "--goldens", str(own), "--out", str(tmp_path / "own-champion")]) == 0
+    made = tmp_path / "own-champion"
+    assert "Own pictures; none of the data travels." in (made / "README.md").read_text()
+    told = json.loads((made / "goldens" / "goldens.json").read_text())["pictures"]
+    assert [one["label"] for one in told] == [None] * 8
+    told = json.loads((made / "champion.json").read_text())["data"]
+    assert (told["goldens"], told["plan"]["kind"]) == ("own", "SplitPlan")
+    assert main(["champion", "verify", str(made)]) == 0
 
 
 def test_signed_and_verified(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from bakeoff.cli.run import complete_lineup
 from bakeoff.runs.folder import Folder
 from bakeoff.runs.run import Run
 from bakeoff.training import device
-from tests.champion.crowning import light
+from tests.champion.crowned import light
 from tests.runs.baking import cheap
 
 MINE = '''

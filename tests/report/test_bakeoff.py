@@ -15,7 +15,7 @@ from bakeoff.report import crowned
 from bakeoff.runs.board import Doing, Happening
 from bakeoff.runs.folder import Folder
 from bakeoff.spec.errors import DataError, SpecError
-from tests.champion.crowning import light
+from tests.champion.crowned import light
 from tests.runs.baking import cheap, near, tiny
 from tests.runs.digits import digits
 from tests.training.jobs import DEVICE

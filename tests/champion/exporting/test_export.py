@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 import pytest
 
-from bakeoff.champion import record
+from bakeoff.champion import place, record
 from bakeoff.champion.exporting import onnx as graphs
 from bakeoff.champion.exporting import proof, speed
 from bakeoff.champion.exporting.export import Export, export
@@ -98,6 +98,17 @@ def test_torch(champion: Path, tmp_path: Path) -> None:
     assert together.features is not None
     assert np.abs(engine(shown[:1]).probabilities - together.probabilities[:1]).max() < 1e-6
     assert done.proofs[0].worst < 1e-5
+
+
+def test_the_one_in_the_box(
+    champion: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes with Bakeoff is exported to the current folder: beside it nothing is written."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setattr(place, "BOXED", champion)
+    assert export("boxed", to="torch").path == Path("champion-torch")
+    assert (tmp_path / "here" / "champion-torch" / "model.pt2").exists()
 
 
 def test_openvino(champion: Path, tmp_path: Path) -> None:

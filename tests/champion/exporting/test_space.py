@@ -139,6 +139,17 @@ def test_the_folder_is_a_space(tmp_path: Path) -> None:
     assert (folder / "MODEL_CARD.md").read_text(encoding="utf-8") == card
 
 
+def test_pictures_that_were_given(tmp_path: Path) -> None:
+    """Golden pictures of one's own are not said to be of the validation part."""
+    model = opened(tmp_path / "champion", None)
+    model.record = replace(model.record, data={**model.record.data, "goldens": "own"})
+    folder = furnished(model, tmp_path / "space")
+    about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
+    assert about["text"].endswith(
+        " The examples are none of the pictures that the model learnt from or was measured on."
+    )
+
+
 def test_pictures_are_shown_only_if_asked(tmp_path: Path) -> None:
     """Without examples no picture leaves the champion, and none is spoken of."""
     model = opened(tmp_path / "champion", None)

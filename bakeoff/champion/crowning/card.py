@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from bakeoff.champion.card_numbers import calibration, classes, headline, unknown
+from bakeoff.champion.crowning.card_numbers import calibration, classes, headline, unknown
 from bakeoff.champion.record import Record
 from bakeoff.evaluation.phrases import count, listed
 from bakeoff.spec.estimator import Estimator

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from bakeoff.champion.crown import crown
+from bakeoff.champion.crowning.crown import crown
 from bakeoff.champion.opening import open as opened
 from bakeoff.data.dataset import Dataset
 from bakeoff.models import zero_shot
@@ -21,7 +21,7 @@ from bakeoff.runs.run import Run
 from bakeoff.spec.estimator import Estimator, ZeroShot
 from bakeoff.spec.network import Backbone, Network
 from bakeoff.spec.recipe import Recipe
-from tests.champion.crowning import light, untrained
+from tests.champion.crowned import light, untrained
 from tests.runs.digits import digits, run
 
 SMALL = Backbone(name="test_resnet", weights="random", size=64, padding="own")

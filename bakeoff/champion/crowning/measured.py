@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bakeoff.champion.choosing import Chosen
+from bakeoff.champion.crowning.choosing import Chosen
 from bakeoff.evaluation import intervals
 from bakeoff.evaluation.calibration import reliability, temperature, tempered
 from bakeoff.evaluation.intervals import Interval

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bakeoff.champion.crowning.foreign import KINDS, foreign
 from bakeoff.champion.engine import Engine
-from bakeoff.champion.foreign import KINDS, foreign
 from bakeoff.champion.record import Unknown
 from bakeoff.champion.replay import Replay, seen
 from bakeoff.data.dataset import Dataset

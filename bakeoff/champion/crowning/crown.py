@@ -20,18 +20,18 @@ from safetensors.torch import save as bytes_from_tensors
 from torch import Tensor
 
 from bakeoff.champion import archive, manifest, record
-from bakeoff.champion.card import card
-from bakeoff.champion.choosing import Chosen, chosen
+from bakeoff.champion.crowning.card import card
+from bakeoff.champion.crowning.choosing import Chosen, chosen
+from bakeoff.champion.crowning.graph import added_graph
+from bakeoff.champion.crowning.knowing import Knowing, knowing
+from bakeoff.champion.crowning.measured import calibrated, of_part, table_of
+from bakeoff.champion.crowning.reference import statistics
+from bakeoff.champion.crowning.specimens import FEWEST, own, specimens
+from bakeoff.champion.crowning.standing import is_unsigned
 from bakeoff.champion.goldens import write as write_goldens
-from bakeoff.champion.graph import added_graph
-from bakeoff.champion.knowing import Knowing, knowing
-from bakeoff.champion.measured import calibrated, of_part, table_of
 from bakeoff.champion.opening import open as opened_again
 from bakeoff.champion.record import Record, Unknown, Weights
-from bakeoff.champion.reference import statistics
 from bakeoff.champion.replay import Replay, refuse_others, replay
-from bakeoff.champion.specimens import FEWEST, own, specimens
-from bakeoff.champion.standing import is_unsigned
 from bakeoff.champion.torch_engine import TorchEngine, rebuilt
 from bakeoff.data.cache import sync, writing
 from bakeoff.data.dataset import Dataset

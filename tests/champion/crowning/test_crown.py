@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file, save_file
 
-from bakeoff.champion.choosing import chosen
-from bakeoff.champion.crown import crown
+from bakeoff.champion.crowning.choosing import chosen
+from bakeoff.champion.crowning.crown import crown
+from bakeoff.champion.crowning.standing import stands
 from bakeoff.champion.opening import open as opened
-from bakeoff.champion.standing import stands
 from bakeoff.data.dataset import Dataset, load
 from bakeoff.runs.run import Run
 from bakeoff.spec.errors import UserError
 from bakeoff.spec.split import SplitPlan
-from tests.champion.crowning import light
+from tests.champion.crowned import light
 from tests.pictures import folder_of_digits
 from tests.runs.baking import baked, cheap, near, tiny
 from tests.runs.digits import digits, run

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bakeoff.champion import manifest, record
-from bakeoff.champion.choosing import Chosen
+from bakeoff.champion.crowning.choosing import Chosen
 from bakeoff.spec.errors import DataError
 
 __all__ = ["is_unsigned", "stands"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from bakeoff.champion import crown, knowing
+from bakeoff.champion.crowning import crown, knowing
 from bakeoff.data.dataset import Dataset
 from bakeoff.data.decode import fit
 from bakeoff.data.progress import silent

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bakeoff.champion.foreign import KINDS, foreign
+from bakeoff.champion.crowning.foreign import KINDS, foreign
 
 OWN = np.random.default_rng(0).integers(0, 256, (6, 16, 16, 3), np.uint8)
 
