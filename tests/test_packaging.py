@@ -18,7 +18,9 @@ import pytest
 import bakeoff
 
 ROOT = Path(__file__).parents[1]
-PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+SETTINGS: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT, TOOLS = SETTINGS["project"], SETTINGS["tool"]
+CACHES = {"__pycache__", ".mypy_cache", ".ruff_cache"}
 SH = shutil.which("sh") or "/bin/sh"
 
 
@@ -74,12 +76,26 @@ def test_the_version_is_said_once() -> None:
     assert PROJECT["version"] == bakeoff.__version__
 
 
+def test_what_is_no_module_comes_along() -> None:
+    """Whatever lies in the package beside modules, the champion in the box among it, is named as
+    its data, and so is in the wheel and in the sdist."""
+    package = ROOT / "bakeoff"
+    named = TOOLS["setuptools"]["package-data"]["bakeoff"]
+    along = {path for pattern in named for path in package.glob(pattern) if path.is_file()}
+    found = {path for path in package.rglob("*") if path.is_file() and path.suffix != ".py"}
+    found = {path for path in found if not CACHES.intersection(path.parts)}
+    assert {path.relative_to(package) for path in found - along} == set()
+    assert package / "champion" / "boxed" / "weights.safetensors" in along
+    assert package / "champion" / "boxed" / "goldens" / "goldens.json" in along
+
+
 def test_every_dependency_is_pinned() -> None:
-    """Whatever pyproject.toml asks for has its tested version in constraints.txt."""
+    """Whatever pyproject.toml asks for has its tested version in constraints.txt; but Gradio, which
+    holds back Pillow and so cannot be installed together with what was tested."""
     wanted = list(PROJECT["dependencies"])
     for extra in PROJECT["optional-dependencies"].values():
         wanted += extra
-    names = {re.split(r"[\[<>=]", line)[0].replace("_", "-") for line in wanted} - {"bakeoff"}
+    names = {re.split(r"[\[<>=]", line)[0].replace("_", "-") for line in wanted} - {"bakeoff", "gradio"}
     assert names <= set(pins())
 
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
+from bakeoff.spec import codec
 from bakeoff.spec.errors import SpecError
 from bakeoff.spec.split import SplitPlan, parse_shares, parse_val
 
-__all__ = ["share", "split_plan"]
+if TYPE_CHECKING:
+    from bakeoff.champion.record import Record
+
+__all__ = ["plan_for", "share", "split_plan"]
 
 
 def split_plan(
@@ -30,6 +35,21 @@ def split_plan(
         if name == "fold" and folds is None:
             raise SpecError(option, "needs --folds", error.value) from None
         raise SpecError(option, error.rule, error.value, error.suggestion) from None
+
+
+def plan_for(
+    told: Record,
+    *,
+    split: str | None = None,
+    val: str | None = None,
+    subset: int | None = None,
+    seed: int | None = None,
+) -> SplitPlan:
+    """How the options want the pictures divided; without any, as for the champion's training."""
+    kept = told.data.get("plan")
+    if kept is not None and (split, val, subset, seed) == (None,) * 4:
+        return codec.decode(SplitPlan, kept, path=f"plan of {told.name}")
+    return split_plan(split=split, val=val, subset=subset, folds=None, fold=0, seed=seed or 0)
 
 
 def share(text: str, *, field: str) -> float:

@@ -9,11 +9,14 @@ import typer
 
 __all__ = [
     "BUILT_IN_DATA",
+    "ChampionPath",
     "CompletionItem",
     "Debug",
     "Json",
     "Quiet",
     "Source",
+    "complete_champion",
+    "complete_data",
     "complete_path",
     "paths",
 ]
@@ -49,6 +52,12 @@ def complete_path(incomplete: str) -> list[CompletionItem]:
     return paths(incomplete)
 
 
+def complete_champion(incomplete: str) -> list[CompletionItem]:
+    """The word for the champion that comes along, then paths."""
+    boxed = ("boxed", "the champion that comes with Bakeoff: ten things in pictures of 32×32")
+    return [boxed] * boxed[0].startswith(incomplete) + paths(incomplete)
+
+
 def complete_data(incomplete: str) -> list[CompletionItem]:
     """Names of datasets, then paths."""
     named = [(name, what) for name, what in BUILT_IN_DATA.items() if name.startswith(incomplete)]
@@ -70,6 +79,16 @@ Source = Annotated[
         help="digits, cifar10 or cifar100; a folder of class folders; a zip or tar of one; a .csv, "
         ".parquet or .npz file; or hf:owner/name.",
         autocompletion=complete_data,
+        show_default=False,
+    ),
+]
+ChampionPath = Annotated[
+    Path,
+    typer.Argument(
+        metavar="CHAMPION",
+        help="Folder of a champion or of its bake-off, or a .bakeoff file; or boxed: the one that "
+        "comes with Bakeoff.",
+        autocompletion=complete_champion,
         show_default=False,
     ),
 ]

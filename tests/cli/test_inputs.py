@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from bakeoff.cli.inputs import share, split_plan
+from bakeoff.cli.inputs import plan_for, share, split_plan
+from bakeoff.spec import codec
 from bakeoff.spec.errors import SpecError
 from bakeoff.spec.split import SplitPlan
+from tests.champion.made import record_of
 
 NOTHING: dict[str, Any] = {
     "split": None,
@@ -23,6 +26,17 @@ NOTHING: dict[str, Any] = {
 def test_no_options_are_the_default_plan() -> None:
     """Without options the plan is the default one."""
     assert split_plan(**NOTHING) == SplitPlan()
+
+
+def test_a_champions_plan() -> None:
+    """Without options it is that of the champion's training, where that is known; with any, theirs
+    alone."""
+    told, plan = record_of(), SplitPlan(val=7, seed=3)
+    assert plan_for(told) == SplitPlan()
+    told = replace(told, data={**told.data, "plan": codec.encode(plan)})
+    assert plan_for(told) == plan
+    assert plan_for(told, seed=0) == SplitPlan()
+    assert plan_for(told, val="9") == SplitPlan(val=9)
 
 
 def test_all_options_reach_the_plan() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from bakeoff.champion.opening import open as opened
 from bakeoff.cli import main
 from bakeoff.data.dataset import load
 from bakeoff.runs.ledger import open_test, openings
+from bakeoff.spec import codec
 from bakeoff.spec.split import SplitPlan
 from tests.champion import made
 
@@ -73,6 +75,21 @@ def test_for_programs(capsys: pytest.CaptureFixture[str], champion: Path, photos
         documents.append(json.loads(capsys.readouterr().out))
     assert documents[0] == documents[1]
     assert (documents[0]["part"], documents[0]["rows"][0]["name"]) == ("val", "snow")
+
+
+def test_the_plan_of_its_training(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, photos: Path
+) -> None:
+    """Without split options the data is split as it was for the champion; with any, as they say."""
+    told, plan = made.record_of(), SplitPlan(shares=(0.4, 0.4, 0.2))
+    told = replace(told, data={**told.data, "plan": codec.encode(plan)})
+    champion = made.champion(tmp_path / "planned", told)
+    words = ["stress", str(champion), str(photos), "--only", "fog", "--json"]
+    counts = []
+    for more in ((), ("--split", "40/40/20"), ("--val", "6")):
+        assert main([*words, *more]) == 0
+        counts.append(json.loads(capsys.readouterr().out)["pictures"])
+    assert counts == [24, 24, 6]
 
 
 def test_the_test_part_stays_sealed(
