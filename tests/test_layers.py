@@ -59,6 +59,14 @@ def test_modules_are_short(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= MODULE_LINES
 
 
+STAND_ON_EXTRAS = (
+    "bakeoff.champion.exporting.pointing",
+    "bakeoff.champion.exporting.quantise",
+    "bakeoff.champion.exporting.translations",
+)
+"""Modules of ours that cannot be read at all without a library which may not be installed."""
+
+
 @pytest.mark.parametrize("path", MODULES, ids=name)
 def test_functions_are_short(path: Path) -> None:
     """A function's statements fit on one screen; signature and docstring are not counted."""
@@ -74,14 +82,18 @@ def test_imports_inside_functions(path: Path) -> None:
     if path.parent.name == "cli":
         return
     allowed = (
+        "cryptography",
         "datasets",
         "huggingface_hub",
         "kornia",
         "matplotlib",
+        "onnx",
         "onnxruntime",
+        "onnxscript",
         "openvino",
         "pyarrow",
         "sklearn",
+        "uvloop",
     )
     inner = [
         ast.unparse(node)
@@ -90,7 +102,8 @@ def test_imports_inside_functions(path: Path) -> None:
         for node in ast.walk(function)
         if isinstance(node, ast.Import | ast.ImportFrom)
     ]
-    assert [line for line in inner if line.split()[1].split(".")[0] not in allowed] == []
+    foreign = [line for line in inner if line.split()[1].split(".")[0] not in allowed]
+    assert [line for line in foreign if line.split()[1] not in STAND_ON_EXTRAS] == []
 
 
 def _lines(node: Function) -> int:

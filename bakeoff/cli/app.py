@@ -10,7 +10,24 @@ from typing import Annotated
 
 import typer
 
-from bakeoff.cli import backbones, data, doctor, failure, recipes, report, run, train
+from bakeoff.cli import (
+    backbones,
+    champion,
+    data,
+    deploy,
+    doctor,
+    explain,
+    export,
+    failure,
+    journal,
+    predict,
+    recipes,
+    report,
+    run,
+    serve,
+    stress,
+    train,
+)
 from bakeoff.version import __version__
 
 __all__ = ["app", "main"]
@@ -25,7 +42,15 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("data")(data.data)
 app.command("train")(train.train)
+app.command("serve")(serve.serve)
+app.command("deploy")(deploy.deploy)
 app.command("report")(report.report)
+app.add_typer(champion.app, name="champion")
+app.command("predict")(predict.predict)
+app.command("explain")(explain.explain)
+app.command("stress")(stress.stress)
+app.command("export")(export.export)
+app.add_typer(journal.app, name="journal")
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(backbones.app, name="backbones")
 app.command("doctor")(doctor.doctor)

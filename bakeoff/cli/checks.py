@@ -31,9 +31,17 @@ EXTRAS = {
     "clip": ("open_clip_torch",),
     "onnx": ("onnx", "onnxruntime", "onnxscript"),
     "openvino": ("onnx", "onnxscript", "openvino"),
+    "keras": ("h5py", "keras"),
+    "sign": ("cryptography",),
     "report": ("matplotlib",),
     "tensorboard": ("tensorboard",),
     "mlflow": ("mlflow-skinny",),
+    "serve": (
+        *("onnxruntime", "starlette", "uvicorn", "uvloop", "httptools", "python-multipart"),
+        *("prometheus-client", "sqlalchemy", "markdown-it-py"),
+    ),
+    "gradio": ("gradio",),
+    "postgres": ("psycopg", "psycopg-binary"),
 }
 """What each optional part brings; pyproject.toml says the same, and a test compares them."""
 

@@ -12,8 +12,8 @@ import pytest
 from scipy import stats
 from sklearn.datasets import load_digits
 
+from bakeoff.champion.crowning.reference import statistics
 from bakeoff.champion.engine import Outputs
-from bakeoff.champion.reference import statistics
 from bakeoff.serving import drift
 from bakeoff.serving.drift import Figure, Window
 

@@ -1,0 +1,257 @@
+"""`bakeoff serve`: a champion behind HTTP."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bakeoff.cli.options import Debug, Quiet, complete_champion, complete_path
+
+if TYPE_CHECKING:
+    from bakeoff.serving.settings import Settings
+
+__all__ = ["serve"]
+
+_PACE, _BOUNDS, _ACCESS, _JOURNAL = "Speed", "Bounds", "Who may ask", "Journal"
+
+Which = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="CHAMPION",
+        help="A champion's folder or .bakeoff file, the folder of a bake-off, or boxed: the one "
+        "that comes with Bakeoff. Default: the newest under bakeoffs/, else boxed.",
+        autocompletion=complete_champion,
+        show_default=False,
+    ),
+]
+Host = Annotated[str, typer.Option(metavar="H", help="Address to listen on.")]
+Port = Annotated[int, typer.Option(metavar="N", help="0 takes a free one.")]
+Ui = Annotated[
+    str, typer.Option(metavar="WHICH", help="The page: own, gradio (extra gradio) or none.")
+]
+Log = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FORM",
+        help="text or json. Default: text on a terminal, else json.",
+        show_default=False,
+    ),
+]
+Engine = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="onnx, openvino or torch; auto: the fastest, measured.",
+        rich_help_panel=_PACE,
+    ),
+]
+DeviceName = Annotated[
+    str | None,
+    typer.Option(
+        "--device", metavar="NAME", help="cpu or cuda.", show_default=False, rich_help_panel=_PACE
+    ),
+]
+Workers = Annotated[int, typer.Option(metavar="N", help="Processes.", rich_help_panel=_PACE)]
+Lanes = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Pictures that a process computes at once. Default: measured.",
+        show_default=False,
+        rich_help_panel=_PACE,
+    ),
+]
+Queue = Annotated[
+    int, typer.Option(metavar="N", help="Pictures that may wait.", rich_help_panel=_BOUNDS)
+]
+Deadline = Annotated[
+    str,
+    typer.Option(
+        metavar="TIME", help="After which no answer is of use any more.", rich_help_panel=_BOUNDS
+    ),
+]
+Body = Annotated[
+    str, typer.Option(metavar="SIZE", help="Of a request, at most.", rich_help_panel=_BOUNDS)
+]
+Megapixels = Annotated[
+    float, typer.Option(metavar="N", help="Of a picture, at most.", rich_help_panel=_BOUNDS)
+]
+Drain = Annotated[
+    str,
+    typer.Option(
+        metavar="TIME",
+        help="For requests under way when the service ends.",
+        rich_help_panel=_BOUNDS,
+    ),
+]
+Keys = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Ask for API keys, those of this file.",
+        autocompletion=complete_path,
+        show_default=False,
+        rich_help_panel=_ACCESS,
+    ),
+]
+NewKey = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Add a key to the file of --keys, print it, and stop.",
+        show_default=False,
+        rich_help_panel=_ACCESS,
+    ),
+]
+Rate = Annotated[
+    float | None,
+    typer.Option(
+        metavar="N",
+        help="Pictures a second for each key.",
+        show_default=False,
+        rich_help_panel=_ACCESS,
+    ),
+]
+Cors = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="ORIGIN",
+        help="A page's origin that may ask, too; may be given several times.",
+        show_default=False,
+        rich_help_panel=_ACCESS,
+    ),
+]
+JournalAt = Annotated[
+    str,
+    typer.Option(
+        "--journal",
+        metavar="WHERE",
+        help="A path, a database's URL, or none. auto: SQLite in the service's folder.",
+        rich_help_panel=_JOURNAL,
+    ),
+]
+KeepDays = Annotated[
+    float,
+    typer.Option(metavar="N", help="Days that it goes back.", rich_help_panel=_JOURNAL),
+]
+KeepPictures = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE",
+        help="Keep the pictures, too, up to this size, such as 1GB. Default: none is kept.",
+        show_default=False,
+        rich_help_panel=_JOURNAL,
+    ),
+]
+
+
+def serve(
+    which: Which = None,
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    ui: Ui = "own",
+    log: Log = None,
+    engine: Engine = "auto",
+    device: DeviceName = None,
+    workers: Workers = 1,
+    lanes: Lanes = None,
+    queue: Queue = 256,
+    deadline: Deadline = "10s",
+    body: Body = "10MB",
+    megapixels: Megapixels = 40.0,
+    drain: Drain = "30s",
+    keys: Keys = None,
+    new_key: NewKey = None,
+    rate: Rate = None,
+    cors: Cors = None,
+    journal: JournalAt = "auto",
+    keep_days: KeepDays = 90.0,
+    keep_pictures: KeepPictures = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Serve a champion: a page for people and an API for programs."""
+    from bakeoff.cli.session import session
+
+    with session(quiet=quiet, debug=debug) as say:
+        if new_key is not None:
+            from bakeoff.serving.keys import add
+
+            say.console.print(add(keys, new_key))
+            return
+
+        from bakeoff.serving.settings import Settings
+        from bakeoff.spec.amounts import parse_duration, parse_size
+
+        kept = keep_pictures and parse_size(keep_pictures, field="--keep-pictures")
+        settings = Settings(
+            champion=which,
+            host=host,
+            port=port,
+            ui=ui,
+            quiet=quiet,
+            log=log or ("text" if sys.stderr.isatty() else "json"),
+            engine=engine,
+            device=device,
+            workers=workers,
+            lanes=lanes,
+            queue=queue,
+            deadline=parse_duration(deadline, field="--deadline"),
+            body=parse_size(body, field="--body"),
+            pixels=round(megapixels * 1e6),
+            drain=parse_duration(drain, field="--drain"),
+            keys=keys,
+            rate=rate,
+            cors=tuple(cors or ()),
+            journal=None if journal == "none" else journal,
+            keep_days=keep_days,
+            keep_pictures=kept or None,
+        )
+        _serve(settings)
+
+
+def _serve(settings: Settings) -> None:
+    import asyncio
+
+    from bakeoff.serving.listening import listening
+    from bakeoff.serving.logs import Log
+    from bakeoff.serving.supervisor import Supervisor
+
+    log = Log(settings.log, quiet=settings.quiet)
+
+    def say(what: str, facts: Mapping[str, Any]) -> None:
+        if settings.log == "json":
+            log.write("service", event=what, **facts)
+        else:
+            log.write(_sentence(what, facts), level=facts.get("level", "info"))
+
+    async def serve() -> None:
+        await Supervisor(settings, listening(settings), say).run()
+
+    try:
+        asyncio.run(serve())
+    finally:
+        log.close()
+
+
+def _sentence(what: str, facts: Mapping[str, Any]) -> str:
+    """What happened to the service, for people."""
+    if what == "ready":
+        host = f"[{facts['host']}]" if ":" in facts["host"] else facts["host"]
+        current = facts["current"]
+        at = f"http://{host}:{facts['port']}"
+        name = f"{current['name']}, {current['digest'][:12]},"
+        return f"Serving {name} on {at} ({facts['plan']}). Ctrl-C ends it."
+    if what in ("deployed", "rolled back"):
+        trial = facts["trial"]
+        tried = "" if trial is None else f"; {trial['mode']}: {trial['name']}, {trial['share']:.0%}"
+        return f"{what.capitalize()}: {facts['current']['name']}{tried}."
+    if what == "ending":
+        return "Ending: what is under way is answered first."
+    if what == "refused":
+        return f"Not deployed: {facts['error']}"
+    told = facts.get("error", f"worker {facts.get('worker')}")
+    return f"{what.capitalize()}: {told}."

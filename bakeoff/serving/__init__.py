@@ -1,0 +1,1 @@
+"""A champion behind HTTP and a page."""

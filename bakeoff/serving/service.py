@@ -1,0 +1,96 @@
+"""One worker's service: what its parts are, and how they are put together and taken apart."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from bakeoff.data.decode import Limits
+from bakeoff.serving.admission import Admission
+from bakeoff.serving.answering import Answerer
+from bakeoff.serving.live import Live, Mode, Served
+from bakeoff.serving.metrics import Metrics
+from bakeoff.serving.pool import Pool
+from bakeoff.serving.recording import Recording
+from bakeoff.serving.settings import Settings
+from bakeoff.serving.tuning import Plan, planned
+
+__all__ = ["Service", "opened"]
+
+
+@dataclass(kw_only=True, eq=False, slots=True)
+class Service:
+    """Everything that answers a request, or tells how that goes."""
+
+    settings: Settings
+    plan: Plan
+    live: Live
+    admission: Admission
+    pool: Pool
+    answerer: Answerer
+    recording: Recording
+    started: float
+    draining: bool = False
+    """Whether it is about to end: answered still, but not ready any more."""
+
+    async def prepare(self, path: str, source: str, version: int, mode: Mode, share: float) -> None:
+        """Open, verify and warm a champion beside the one that answers."""
+        # The lanes are there already; only what computes in them is new.
+        champion, _ = await asyncio.to_thread(
+            planned,
+            Path(path),
+            engine=self.settings.engine,
+            lanes=self.plan.lanes,
+            device=self.settings.device,
+        )
+        self.live.prepare(
+            Served(champion=champion, path=source, version=version), mode=mode, share=share
+        )
+
+    def commit(self) -> None:
+        """Let it answer."""
+        self.live.commit()
+        self.recording.deployed(self.live)
+
+    async def end(self) -> None:
+        """Nothing comes in any more: finish what is there."""
+        await self.answerer.settle()
+        await asyncio.to_thread(self.pool.close)
+        await asyncio.to_thread(self.recording.close)
+
+
+def opened(settings: Settings, path: str, source: str, version: int, metrics: Metrics) -> Service:
+    """A service that is ready to answer for the champion at `path`, a copy of the one at
+    `source`."""
+    champion, plan = planned(
+        Path(path), engine=settings.engine, lanes=settings.lanes, device=settings.device
+    )
+    live = Live(Served(champion=champion, path=source, version=version))
+    admission = Admission(
+        lanes=plan.lanes,
+        pictures=settings.queue,
+        size=settings.queue_bytes,
+        patience=settings.patience,
+    )
+    pool = Pool(admission)
+    recording = Recording(settings, live, admission, metrics)
+    answerer = Answerer(
+        live=live,
+        admission=admission,
+        pool=pool,
+        limits=Limits(pixels=settings.pixels),
+        told=recording.answered,
+        compared=recording.compared,
+    )
+    return Service(
+        settings=settings,
+        plan=plan,
+        live=live,
+        admission=admission,
+        pool=pool,
+        answerer=answerer,
+        recording=recording,
+        started=time.time(),
+    )

@@ -1,0 +1,169 @@
+"""Which engine, and how many pictures at once: measured on this machine, once for each champion.
+
+Threads decide more than engines do: a network spread over all processors leaves none to decode the
+next picture, and two that each want all of them take many times as long as one after the other. So
+it is either one picture on each processor, or one picture on all; whichever answers more.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+
+from bakeoff.champion.champion import Champion
+from bakeoff.champion.opening import GRAPH, Named
+from bakeoff.champion.opening import open as opened
+from bakeoff.data.cache import cache_folder
+from bakeoff.data.machine import look
+from bakeoff.version import __version__
+
+__all__ = ["Plan", "planned"]
+
+_SECONDS = 0.15
+"""For which each way is tried."""
+
+_CLEARLY = 1.15
+"""How much better a way has to be than the one before it, which is the simpler one: less is what
+other work on the machine makes between two measurements."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """How a champion is computed."""
+
+    engine: Named
+    lanes: int
+    """Pictures at once."""
+
+    threads: int
+    """That each of them takes."""
+
+    rate: float | None = None
+    """Pictures a second when it was tried; None: it was not tried."""
+
+    @property
+    def reason(self) -> str:
+        """In a few words."""
+        ways = f"{self.engine}, {self.lanes} at once with {self.threads} threads each"
+        return f"{ways}: {self.rate:.0f} pictures/s" if self.rate else f"{ways}, as asked"
+
+
+def planned(
+    path: Path, *, engine: str = "auto", lanes: int | None = None, device: str | None = None
+) -> tuple[Champion, Plan]:
+    """The champion at `path`, open, and how it is best computed here.
+
+    What was measured is remembered, so that the second start is a quick one.
+    """
+    cores = look().cores
+    names = _engines(path, engine, device)
+    if lanes is not None or (len(names) == 1 and cores == 1) or device not in (None, "cpu"):
+        chosen = lanes or (cores if device in (None, "cpu") else 1)
+        plan = Plan(engine=names[0], lanes=chosen, threads=max(1, cores // chosen))
+        return _open(path, plan, device, replay=True), plan
+    first = Plan(engine=names[0], lanes=cores, threads=1)
+    champion = _open(path, first, device, replay=True)
+    kept = _kept(champion.digest, cores, engine)
+    plan = _read(kept) or _measured(path, champion, names, cores)
+    _keep(kept, plan)
+    if (plan.engine, plan.threads) == (first.engine, first.threads):
+        return champion, plan
+    return _open(path, plan, device, replay=plan.engine != first.engine), plan
+
+
+def _engines(path: Path, engine: str, device: str | None) -> list[Named]:
+    """What could compute it, the first choice first."""
+    asked: dict[str, Named] = {name: name for name in get_args(Named)}
+    if engine != "auto":
+        return [asked[engine]]
+    graph = path.is_file() or (path / GRAPH).exists()
+    found: list[Named] = []
+    if graph and importlib.util.find_spec("onnxruntime") is not None:
+        found.append("onnx")
+    if graph and device in (None, "cpu") and importlib.util.find_spec("openvino") is not None:
+        found.append("openvino")
+    return found or ["auto"]
+
+
+def _open(path: Path, plan: Plan, device: str | None, *, replay: bool) -> Champion:
+    return opened(path, engine=plan.engine, device=device, threads=plan.threads, replay=replay)
+
+
+def _measured(path: Path, first: Champion, names: list[Named], cores: int) -> Plan:
+    best: Plan | None = None
+    for plan in _ways(names, cores):
+        champion = first
+        if (plan.engine, plan.threads) != (names[0], 1):
+            champion = _open(path, plan, None, replay=plan.engine != names[0])
+        rate = _rate(champion, plan.lanes)
+        if best is None or rate > _CLEARLY * (best.rate or 0):
+            best = Plan(engine=plan.engine, lanes=plan.lanes, threads=plan.threads, rate=rate)
+    assert best is not None
+    return best
+
+
+def _ways(names: list[Named], cores: int) -> Iterator[Plan]:
+    for name in names:
+        yield Plan(engine=name, lanes=cores, threads=1)
+    if cores > 1:
+        for name in names:
+            yield Plan(engine=name, lanes=1, threads=cores)
+
+
+def _rate(champion: Champion, lanes: int) -> float:
+    """Pictures a second, each computed by itself."""
+    side = champion.recipe.preprocess.size
+    assert side is not None
+    picture = np.full((1, side, side, 3), 128, np.uint8)
+    champion.engine(picture)
+    counts = [0] * lanes
+    until = time.perf_counter() + _SECONDS
+
+    def lane(number: int) -> None:
+        while time.perf_counter() < until:
+            champion.engine(picture)
+            counts[number] += 1
+
+    began = time.perf_counter()
+    threads = [threading.Thread(target=lane, args=(number,)) for number in range(lanes)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sum(counts) / (time.perf_counter() - began)
+
+
+def _kept(digest: str, cores: int, engine: str) -> Path:
+    installed = [
+        f"{name}-{version(name)}"
+        for name in ("onnxruntime", "openvino")
+        if importlib.util.find_spec(name) is not None
+    ]
+    name = "-".join((digest[:16], str(cores), engine, __version__, *installed))
+    return cache_folder() / "services" / "plans" / f"{name}.json"
+
+
+def _read(path: Path) -> Plan | None:
+    try:
+        facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return Plan(**facts)
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _keep(path: Path, plan: Plan) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(asdict(plan)), encoding="utf-8")
+    except OSError:
+        # It is measured again next time.
+        return
