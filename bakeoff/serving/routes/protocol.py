@@ -26,54 +26,63 @@ _OUTPUTS = ("label", "probability", "probabilities", "none_of_these")
 
 def routes(asking: Asking) -> list[BaseRoute]:
     """Those of this module."""
-    service = asking.service
+    own = _Protocol(asking)
+    found: list[BaseRoute] = [
+        Route("/v2", own.server),
+        Route("/v2/health/live", own.live),
+        Route("/v2/health/ready", own.ready),
+    ]
+    for model in ("/v2/models/{model}", "/v2/models/{model}/versions/{version}"):
+        found += [
+            Route(model, own.model),
+            Route(f"{model}/ready", own.model_ready),
+            Route(f"{model}/infer", own.infer, methods=["POST"]),
+        ]
+    return found
 
-    async def server(request: Request) -> Response:
+
+class _Protocol:
+    def __init__(self, asking: Asking) -> None:
+        self._asking = asking
+        self._service = asking.service
+
+    async def server(self, request: Request) -> Response:
         request.state.route = "protocol"
         extensions = ["binary_tensor_data"]
         return _json({"name": "bakeoff", "version": __version__, "extensions": extensions})
 
-    async def live(request: Request) -> Response:
+    async def live(self, request: Request) -> Response:
         request.state.route = "health"
         return _json({"live": True})
 
-    async def ready(request: Request) -> Response:
+    async def ready(self, request: Request) -> Response:
         request.state.route = "health"
-        return _json({"ready": not service.draining}, 503 if service.draining else 200)
+        return self._readiness({})
 
-    async def model(request: Request) -> Response:
+    async def model(self, request: Request) -> Response:
         request.state.route = "protocol"
-        return _json(_metadata(_served(asking, request)))
+        return _json(_metadata(_served(self._asking, request)))
 
-    async def model_ready(request: Request) -> Response:
+    async def model_ready(self, request: Request) -> Response:
         request.state.route = "health"
-        facts = {"name": _served(asking, request).champion.name, "ready": not service.draining}
-        return _json(facts, 503 if service.draining else 200)
+        return self._readiness({"name": _served(self._asking, request).champion.name})
 
-    async def infer(request: Request) -> Response:
+    async def infer(self, request: Request) -> Response:
         request.state.route = "infer"
+        asking, most = self._asking, self._service.settings.pictures
         who = asking.who(request)
         _served(asking, request)
         async with asking.body(request) as body:
-            said = inference(body, request.headers.get(HEADER), most=service.settings.pictures)
+            said = inference(body, request.headers.get(HEADER), most=most)
             for name in said.outputs or ():
                 if name not in _OUTPUTS:
                     raise wrong(f"There is no output {name!r}; there are {', '.join(_OUTPUTS)}.")
             answered = await asking.answer(request, said.uploads, who, "infer")
         return _inferred(said, answered)
 
-    found: list[BaseRoute] = [
-        Route("/v2", server),
-        Route("/v2/health/live", live),
-        Route("/v2/health/ready", ready),
-    ]
-    for model_path in ("/v2/models/{model}", "/v2/models/{model}/versions/{version}"):
-        found += [
-            Route(model_path, model),
-            Route(f"{model_path}/ready", model_ready),
-            Route(f"{model_path}/infer", infer, methods=["POST"]),
-        ]
-    return found
+    def _readiness(self, facts: dict[str, Any]) -> Response:
+        draining = self._service.draining
+        return _json({**facts, "ready": not draining}, 503 if draining else 200)
 
 
 def _served(asking: Asking, request: Request) -> Served:
