@@ -24,7 +24,18 @@ from PIL.JpegImagePlugin import JpegImageFile
 from bakeoff.spec.errors import PictureError
 from bakeoff.spec.image import Preprocess
 
-__all__ = ["FORMATS", "VERSION", "Header", "Limits", "decode", "filling", "fit", "header", "taken"]
+__all__ = [
+    "FORMATS",
+    "VERSION",
+    "File",
+    "Header",
+    "Limits",
+    "decode",
+    "filling",
+    "fit",
+    "header",
+    "taken",
+]
 
 VERSION = 1
 """Raised when the same file would come out as other pixels; packs made before are then remade."""
@@ -73,15 +84,58 @@ class Header:
     """Pillow's name of the pixel layout: `RGB`, `L`, `CMYK`, …"""
 
 
-def header(source: Path | bytes, *, name: str = "", limits: Limits | None = None) -> Header:
-    """Format, size (as it will be shown) and pixel layout of a picture within the limits."""
+class File:
+    """A picture whose head was read, and found to be within the limits. Made by `opening`."""
+
+    def __init__(self, picture: Image.Image, name: str, limits: Limits) -> None:
+        self._picture = picture
+        self._name = name
+        self._limits = limits
+
+    @property
+    def size(self) -> int:
+        """Width times height."""
+        width, height = self._picture.size
+        return width * height
+
+    def header(self) -> Header:
+        """What it says of itself."""
+        picture = self._picture
+        width, height = picture.size
+        # A PNG would be decoded for it, in case that it stands at the very end.
+        if Image.Image.getexif(picture).get(_ORIENTATION, 1) in _TURNED:
+            width, height = height, width
+        return Header(format=picture.format or "", width=width, height=height, mode=picture.mode)
+
+    def decoded(self, target: Preprocess | None = None) -> Pixels:
+        """See `decode`. Once only: a second time there is nothing left to read."""
+        picture = self._picture
+        _refuse_scans(picture, self._name, self._limits)
+        if target is not None:
+            _draft(picture, target)
+        ImageOps.exif_transpose(picture, in_place=True)
+        colours = _colours(picture, self._name)
+        if target is not None:
+            colours = _fitted(colours, target)
+        return np.asarray(colours)
+
+
+@contextmanager
+def opening(
+    source: Path | bytes, *, name: str = "", limits: Limits | None = None
+) -> Iterator[File]:
+    """A picture to be looked at before it is decoded. Whatever goes wrong in the block is an error
+    about that picture."""
     name = _name(source, name)
     limits = limits or Limits()
     with _strictly(name, limits), _open(source, name, limits) as picture:
-        width, height = picture.size
-        if picture.getexif().get(_ORIENTATION, 1) in _TURNED:
-            width, height = height, width
-        return Header(format=picture.format or "", width=width, height=height, mode=picture.mode)
+        yield File(picture, name, limits)
+
+
+def header(source: Path | bytes, *, name: str = "", limits: Limits | None = None) -> Header:
+    """Format, size (as it will be shown) and pixel layout of a picture within the limits."""
+    with opening(source, name=name, limits=limits) as file:
+        return file.header()
 
 
 def decode(
@@ -96,17 +150,8 @@ def decode(
     With a `target`, the result is fitted to it, and a large JPEG is decoded at a fraction of its
     size. Without, it comes whole and unchanged. Transparent parts are laid on white.
     """
-    name = _name(source, name)
-    limits = limits or Limits()
-    with _strictly(name, limits), _open(source, name, limits) as picture:
-        _refuse_scans(picture, name, limits)
-        if target is not None:
-            _draft(picture, target)
-        ImageOps.exif_transpose(picture, in_place=True)
-        colours = _colours(picture, name)
-        if target is not None:
-            colours = _fitted(colours, target)
-        return np.asarray(colours)
+    with opening(source, name=name, limits=limits) as file:
+        return file.decoded(target)
 
 
 def taken(picture: object, target: Preprocess | None = None, *, name: str) -> Pixels:

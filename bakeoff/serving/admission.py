@@ -164,6 +164,17 @@ class Admission:
                 self._queue_since = now
             return Ticket(pictures=pictures, size=size, since=now, deadline=now + seconds)
 
+    def refusal(self) -> Full | None:
+        """Why one more picture would be sent away in a flood; None where it would not."""
+        if not self.flooded:
+            return None
+        with self._lock:
+            wait, longest = self.wait(), self._short()
+            if not self.waiting or wait <= longest:
+                return None
+            self._sent_away = self.clock()
+        return Full("too slow", wait - longest)
+
     def begin(self, ticket: Ticket) -> None:
         """It is somebody's turn: `Full` where that comes too late."""
         assert not ticket.begun

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from bakeoff.champion.champion import Champion
 from bakeoff.champion.prediction import Prediction
-from bakeoff.data.decode import Limits, decode, header
+from bakeoff.data.decode import Limits, opening
 from bakeoff.spec.errors import PictureError
 from bakeoff.spec.image import Preprocess
 
@@ -86,9 +86,11 @@ def compute(champion: Champion, uploads: Sequence[Upload], limits: Limits) -> Co
 def _opened(upload: Upload, target: Preprocess, limits: Limits) -> _Opened | PictureError:
     name = upload.name or "the picture"
     try:
-        seen = header(upload.content, name=name, limits=limits)
-        with one_large if seen.width * seen.height > LARGE else nullcontext():
-            pixels = decode(upload.content, target, name=name, limits=limits)
+        with (
+            opening(upload.content, name=name, limits=limits) as file,
+            one_large if file.size > LARGE else nullcontext(),
+        ):
+            seen, pixels = file.header(), file.decoded(target)
     except PictureError as error:
         # Where it was raised is of no interest, and would keep the whole picture in memory until
         # the collector of cycles comes by.

@@ -21,6 +21,9 @@ __all__ = ["Log"]
 _MOST = 10_000
 """Lines that wait to be written, at most."""
 
+_TOGETHER = 0.05
+"""Seconds for which lines are collected before they are written."""
+
 
 class Log:
     """Lines to standard error, or to another stream."""
@@ -61,14 +64,23 @@ class Log:
             logging.getLogger(name).setLevel(logging.ERROR)
 
     def _write_all(self) -> None:
-        while (line := self._lines.get()) is not None:
-            text = _json(*line) if self._form == "json" else _text(*line)
+        ended = False
+        while not ended:
+            lines = [self._lines.get()]
+            # Many at a time: each write wakes this thread, which takes more than the line does.
+            time.sleep(_TOGETHER)
+            while not self._lines.empty():
+                lines.append(self._lines.get())
+            ended = None in lines
+            told = [line for line in lines if line is not None]
             try:
-                self._stream.write(text + "\n")
-                if self._lines.empty():
-                    self._stream.flush()
+                self._stream.write("".join(self._told(*line) + "\n" for line in told))
+                self._stream.flush()
             except (OSError, ValueError):
-                self.dropped += 1
+                self.dropped += len(told)
+
+    def _told(self, kind: str, when: float, facts: Mapping[str, Any]) -> str:
+        return (_json if self._form == "json" else _text)(kind, when, facts)
 
 
 class _Handler(logging.Handler):

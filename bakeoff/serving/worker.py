@@ -90,6 +90,8 @@ class Worker:
             log_config=None,
             access_log=False,
             server_header=False,
+            # Whom a client says to be is believed nowhere: rates are kept by its address.
+            proxy_headers=False,
             timeout_keep_alive=_IDLE,
             timeout_graceful_shutdown=max(1, round(said.drain)),
         )

@@ -161,6 +161,20 @@ def test_in_a_flood_those_who_waited_long_are_sent_away() -> None:
     assert (admission.waiting, admission.working) == (1, 0)
 
 
+def test_refusals_are_known_before_anything_is_read() -> None:
+    """Whether one more would be sent away is known beforehand, and only in a flood."""
+    clock = Clock()
+    admission = _admission(clock, lanes=1)
+    _measured(admission, clock, 0.02)
+    for _ in range(20):
+        admission.admit(1, 0, 10)
+    assert admission.refusal() is None
+    clock.now += 0.2
+    full = admission.refusal()
+    assert full is not None
+    assert full.retry_after == pytest.approx(20 * 0.02 - 0.03, rel=0.01)
+
+
 def test_a_flood_ends() -> None:
     """A second after nobody was sent away any more, bursts may wait again."""
     clock = Clock()
