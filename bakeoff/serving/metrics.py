@@ -190,7 +190,7 @@ class Metrics:
         self.shadowed = Counter(
             "bakeoff_shadow_answers",
             "What a shadow said, beside what was answered.",
-            ("class_",),
+            ("answer",),
             registry=own,
         )
         self.none_of_these = Counter(

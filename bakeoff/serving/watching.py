@@ -77,7 +77,7 @@ def _answers(found: dict[str, Metric], service: Service) -> Facts:
         "confidence_before": [] if confidence is None else confidence.tolist(),
         "none_of_these": _sum(found, "bakeoff_none_of_these", "_total"),
         "shadow": {
-            labels["class_"]: value
+            labels["answer"]: value
             for labels, value in _values(found, "bakeoff_shadow_answers", "_total")
         },
     }

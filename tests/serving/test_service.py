@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,6 +41,18 @@ def graph(tmp_path: Path) -> Path:
 
 def _picture(seed: int = 0) -> bytes:
     return made.encoded(made.picture(seed % 3, seed))
+
+
+def _another(folder: Path) -> Path:
+    """A champion that answers alike and has another digest."""
+    return made.resealed(
+        made.with_graph(folder / "other"), lambda one: (one / "README.md").write_text("another")
+    )
+
+
+def _deploy(service: Running, path: Path, *, mode: str = "swap", share: float = 1) -> Any:
+    message = {"do": "deploy", "champion": str(path), "mode": mode, "share": share}
+    return asked(service.port, message)
 
 
 class Traffic:
@@ -136,13 +149,23 @@ def test_not_ready_before_the_end(service: Running) -> None:
 
 
 def test_a_worker_that_is_killed(service: Running) -> None:
-    """A worker that is killed is replaced, and the service answers again on the same port."""
+    """A worker that is killed under traffic is replaced: those it was answering lose their
+    connection, nobody else does, and the service answers again on the same port."""
     (before,) = service.workers()
-    os.kill(before, signal.SIGKILL)
-    service.wait_for("worker ready")
+    with Traffic(service, threads=3) as traffic:
+        time.sleep(0.3)
+        os.kill(before, signal.SIGKILL)
+        service.wait_for("worker ready")
+        answered = len(traffic.statuses)
+        until = time.monotonic() + 30
+        while len(traffic.statuses) < answered + 10 and time.monotonic() < until:
+            time.sleep(0.05)
     (after,) = service.workers()
     assert after != before
-    assert service.predict(_picture()).status == 200
+    assert len(traffic.failures) <= 3
+    assert traffic.refused == 0
+    assert set(traffic.statuses) == {200}
+    assert len(traffic.statuses) >= answered + 10
 
 
 def test_a_supervisor_that_is_killed(service: Running) -> None:
@@ -160,23 +183,45 @@ def test_a_supervisor_that_is_killed(service: Running) -> None:
     raise AssertionError("the worker is still there")
 
 
-def test_swaps_under_traffic(service: Running, graph: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", [6, pytest.param(50, marks=pytest.mark.slow)])
+def test_swaps_under_traffic(service: Running, graph: Path, tmp_path: Path, count: int) -> None:
     """Champions are swapped under traffic, and no request fails."""
-    other = made.resealed(
-        made.with_graph(tmp_path / "other"), lambda folder: (folder / "README.md").write_text("x")
-    )
+    other = _another(tmp_path)
     digests = {opened(graph).digest, opened(other).digest}
     assert len(digests) == 2
     with Traffic(service) as traffic:
-        for number in range(10):
-            path = str(other if number % 2 == 0 else graph)
-            told = asked(
-                service.port, {"do": "deploy", "champion": path, "mode": "swap", "share": 1}
-            )
-            assert told["source"] == path
+        for number in range(count):
+            path = other if number % 2 == 0 else graph
+            assert _deploy(service, path)["source"] == str(path)
     assert traffic.failures == []
     assert set(traffic.statuses) == {200}
     assert traffic.digests == digests
+
+
+def test_a_canary_under_traffic(service: Running, graph: Path, tmp_path: Path) -> None:
+    """A canary answers about its share of the requests, until it is rolled back; the journal and
+    the counts know which answers were its own."""
+    other = _another(tmp_path)
+    _deploy(service, other, mode="canary", share=0.5)
+    found = [service.predict(_picture()).json()["model"]["digest"] for _ in range(60)]
+    assert 10 < found.count(opened(other).digest) < 50
+    counted = service.ask("GET", "/metrics").body.decode()
+    assert 'role="canary"' in counted
+    asked(service.port, {"do": "rollback"})
+    found = [service.predict(_picture()).json()["model"]["digest"] for _ in range(10)]
+    assert set(found) == {opened(graph).digest}
+
+
+def test_a_shadow_under_traffic(service: Running, graph: Path, tmp_path: Path) -> None:
+    """A shadow is asked about the same pictures and never heard; where it agrees is counted."""
+    _deploy(service, _another(tmp_path), mode="shadow", share=1.0)
+    found = {service.predict(_picture()).json()["model"]["digest"] for _ in range(10)}
+    assert found == {opened(graph).digest}
+    until, counted = time.monotonic() + 20, ""
+    while 'bakeoff_shadow_answers_total{answer="same"}' not in counted:
+        assert time.monotonic() < until, counted
+        counted = service.ask("GET", "/metrics").body.decode()
+    assert 'answer="other"' not in counted
 
 
 def test_a_bad_champion_never_replaces_a_good_one(
@@ -189,7 +234,7 @@ def test_a_bad_champion_never_replaces_a_good_one(
     content[-1] ^= 1
     weights.write_bytes(bytes(content))
     with pytest.raises(UserError, match=r"weights\.safetensors"):
-        asked(service.port, {"do": "deploy", "champion": str(bad), "mode": "swap", "share": 1})
+        _deploy(service, bad)
     assert service.predict(_picture()).json()["model"]["digest"] == opened(graph).digest
 
 
@@ -197,11 +242,9 @@ def test_what_was_deployed_is_what_starts_again(
     service: Running, graph: Path, tmp_path: Path
 ) -> None:
     """A worker that starts again serves what was deployed, though its folder is gone."""
-    other = made.resealed(
-        made.with_graph(tmp_path / "other"), lambda folder: (folder / "README.md").write_text("x")
-    )
+    other = _another(tmp_path)
     digest = opened(other).digest
-    asked(service.port, {"do": "deploy", "champion": str(other), "mode": "swap", "share": 1})
+    _deploy(service, other)
     shutil.rmtree(other)
     os.kill(service.workers()[0], signal.SIGKILL)
     service.wait_for("worker ready")
@@ -220,12 +263,10 @@ def test_hanging_up_the_telephone(service: Running, graph: Path) -> None:
 
 def test_several_workers(graph: Path, tmp_path: Path) -> None:
     """Several workers share a port, and a champion goes into all of them."""
-    other = made.resealed(
-        made.with_graph(tmp_path / "other"), lambda folder: (folder / "README.md").write_text("x")
-    )
+    other = _another(tmp_path)
     with running(graph, tmp_path, "--engine", "onnx", "--lanes", "1", "--workers", "2") as service:
         assert len(service.workers()) == 2
-        asked(service.port, {"do": "deploy", "champion": str(other), "mode": "swap", "share": 1})
+        _deploy(service, other)
         found = {service.predict(_picture()).json()["model"]["digest"] for _ in range(10)}
         assert found == {opened(other).digest}
         counted = service.ask("GET", "/metrics").body.decode()
