@@ -31,6 +31,7 @@ SUFFIX = ".bakeoff"
 _MEMBERS = 1000
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _AGAIN = "Get it again from where it came from, or unpack it yourself and open the folder."
+_DAMAGED = (zipfile.BadZipFile, EOFError, NotImplementedError)
 
 
 def is_archive(path: Path) -> bool:
@@ -97,15 +98,25 @@ def _extract(path: Path, folder: Path) -> None:
             members = packed.infolist()
             _refuse_attacks(path, members)
             for member in members:
-                if member.is_dir():
-                    continue
                 target = folder / member.filename
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with packed.open(member) as source, target.open("xb") as file:
-                    shutil.copyfileobj(source, file, 1 << 20)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError) as error:
-        rule = f"cannot be read as a zip ({error})"
+                if member.is_dir():
+                    # A foreign one is refused with the folder that comes of it.
+                    target.mkdir(parents=True, exist_ok=True)
+                elif not manifest.is_litter(member.filename):
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    _extract_one(path, packed, member, target)
+    except (*_DAMAGED, ValueError):
+        rule = "cannot be read as a zip: it was cut or changed on its way, or is something else"
         raise DataError(str(path), rule, suggestion=_AGAIN) from None
+
+
+def _extract_one(path: Path, packed: zipfile.ZipFile, member: zipfile.ZipInfo, to: Path) -> None:
+    try:
+        with packed.open(member) as source, to.open("xb") as file:
+            shutil.copyfileobj(source, file, 1 << 20)
+    except _DAMAGED:
+        rule = "is not what was packed: the archive was changed after it was made"
+        raise DataError(f"{member.filename} of {path}", rule, suggestion=_AGAIN) from None
 
 
 def _refuse_attacks(path: Path, members: Sequence[zipfile.ZipInfo]) -> None:

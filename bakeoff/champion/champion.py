@@ -156,10 +156,10 @@ class Champion:
         shares = row.tolist()
         best = order[0]
         measured = self.record.unknown
-        is_unknown = False
+        is_unknown: bool | None = None
         if measured is not None and strange is not None:
             # What is no number is as strange as can be.
-            is_unknown = not strange <= measured.threshold
+            is_unknown = not float(strange) <= measured.threshold
         return Prediction(
             label=self.classes[best],
             probability=shares[best],

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bakeoff.champion.engine import Engine
-from bakeoff.champion.manifest import escapes
+from bakeoff.champion.engine import Engine, Outputs
+from bakeoff.champion.manifest import AGAIN, escapes
 from bakeoff.data.decode import decode
 from bakeoff.spec.errors import DataError
 from bakeoff.spec.image import Preprocess
@@ -50,8 +50,9 @@ class Golden:
     """Of each class, in the champion's order; calibrated."""
 
 
-def write(champion: Path, goldens: Sequence[Golden]) -> None:
-    """Put the goldens into a champion that is being made.
+def write(champion: Path, goldens: Sequence[Golden], classes: Sequence[str]) -> None:
+    """Put the goldens into a champion that is being made, whose `classes` are in the order of
+    their probabilities.
 
     Those of which the champion is least sure tell most: what is as good as 1 stays so, whatever is
     broken.
@@ -66,7 +67,7 @@ def write(champion: Path, goldens: Sequence[Golden]) -> None:
         {"file": one.file, "label": one.label, "probabilities": one.probabilities.tolist()}
         for one in goldens
     ]
-    told = {"schema": SCHEMA, "kind": "goldens", "pictures": pictures}
+    told = {"schema": SCHEMA, "kind": "goldens", "classes": list(classes), "pictures": pictures}
     text = json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False)
     (folder / _FILE).write_text(text + "\n", encoding="utf-8")
 
@@ -78,9 +79,11 @@ def read(champion: Path, classes: Sequence[str], name: str = "") -> tuple[Golden
         told = json.loads((champion / FOLDER / _FILE).read_bytes())
         schema = told["schema"]
         if schema == SCHEMA:
+            _refuse_other_classes(told.get("classes"), classes, where)
             return _read(champion / FOLDER, told, classes)
-    except (ValueError, KeyError, TypeError, OSError, RecursionError):
-        raise DataError(where, "is not what was written") from None
+    except (ValueError, KeyError, TypeError, AttributeError, OSError, RecursionError) as error:
+        reason = _reason(error)
+        raise DataError(where, f"is not what was written: {reason}", suggestion=AGAIN) from None
     raise DataError(
         f"{where}: schema",
         f"must be {SCHEMA}, the version this Bakeoff reads",
@@ -90,12 +93,19 @@ def read(champion: Path, classes: Sequence[str], name: str = "") -> tuple[Golden
 
 
 def replay(
-    goldens: Sequence[Golden], engine: Engine, preprocess: Preprocess, classes: Sequence[str]
+    goldens: Sequence[Golden],
+    engine: Engine,
+    preprocess: Preprocess,
+    classes: Sequence[str],
+    *,
+    temperature: float | None = None,
 ) -> float:
     """The largest difference of a probability from what is expected; an error where it is beyond
-    what the engine's arithmetic can make."""
+    what the engine's arithmetic can make. With the champion's `temperature`, probabilities have to
+    be those that it makes of the scores: a graph has its own inside."""
     pictures = np.stack([decode(one.content, preprocess, name=one.file) for one in goldens])
-    got = engine(pictures).probabilities.astype(np.float64)
+    outputs = engine(pictures)
+    got = outputs.probabilities.astype(np.float64)
     expected = np.stack([one.probabilities for one in goldens])
     if got.shape != expected.shape:
         rule = f"gives {got.shape[1]} probabilities, and the champion has {len(classes)} classes"
@@ -115,17 +125,65 @@ def replay(
             "goldens are beyond it)",
             suggestion=_CAUSES,
         )
+    if temperature is not None:
+        _refuse_other_temperature(outputs, engine, temperature)
     return worst
+
+
+def _refuse_other_classes(told: Any, classes: Sequence[str], where: str) -> None:
+    # The first goldens that were written named none.
+    if told is None or told == list(classes):
+        return
+    if isinstance(told, list) and sorted(map(str, told)) == sorted(classes):
+        rule = "has the same classes as champion.json in another order"
+    else:
+        rule = "has other classes than champion.json"
+    raise DataError(
+        f"{where}: classes", f"{rule}: answers would get each other's names", None, AGAIN
+    )
+
+
+def _refuse_other_temperature(outputs: Outputs, engine: Engine, temperature: float) -> None:
+    """An error where the scores at `temperature` are not the probabilities."""
+    raised = outputs.scores.astype(np.float64) / temperature
+    raised = np.exp(raised - raised.max(1, keepdims=True))
+    expected = raised / raised.sum(1, keepdims=True)
+    apart = float(np.abs(expected - outputs.probabilities).max())
+    if not apart <= engine.tolerance:
+        raise DataError(
+            f"the champion, opened by {engine.name},",
+            f"gives probabilities that are not those of its scores at the temperature in "
+            f"champion.json ({temperature:g}): up to {apart:.4f} apart (tolerance "
+            f"{engine.tolerance:g}). One of the two was changed",
+            suggestion=AGAIN,
+        )
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError | UnicodeDecodeError | RecursionError):
+        return "it is not valid JSON"
+    if isinstance(error, OSError):
+        return f"a picture that it names cannot be read ({error.strerror})"
+    if isinstance(error, KeyError):
+        return f"{error} is missing"
+    return str(error) if isinstance(error, _WrongError) else "something in it is of another kind"
+
+
+class _WrongError(ValueError):
+    """What is read is not as it was written; the words say what."""
 
 
 def _read(folder: Path, told: Any, classes: Sequence[str]) -> tuple[Golden, ...]:
     found = []
     for one in told["pictures"]:
         probabilities = np.array(one["probabilities"], np.float64)
-        if escapes(one["file"]) or probabilities.shape != (len(classes),):
-            raise ValueError
+        if escapes(one["file"]):
+            raise _WrongError(f"{one['file']!r} would lie outside of the champion")
+        if probabilities.shape != (len(classes),):
+            rule = f"{one['file']} needs {len(classes)} probabilities, one of each class"
+            raise _WrongError(rule)
         if one["label"] is not None and not isinstance(one["label"], str):
-            raise TypeError
+            raise _WrongError(f"the label of {one['file']} must be text, or null")
         found.append(
             Golden(
                 file=one["file"],
@@ -135,5 +193,5 @@ def _read(folder: Path, told: Any, classes: Sequence[str]) -> tuple[Golden, ...]
             )
         )
     if not found:
-        raise ValueError
+        raise _WrongError("it names no picture")
     return tuple(found)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import io
+import re
 import zipfile
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -23,7 +24,7 @@ from bakeoff.champion.onnx_engine import OnnxEngine, has_gpu
 from bakeoff.champion.openvino_engine import OpenvinoEngine
 from bakeoff.champion.record import Record
 from bakeoff.spec import codec
-from bakeoff.spec.errors import ArgumentError, DataError, MissingExtraError, one_of
+from bakeoff.spec.errors import ArgumentError, DataError, MissingExtraError, SpecError, one_of
 from bakeoff.spec.recipe import Recipe
 
 __all__ = ["Named", "engine_for", "facts_of", "open"]
@@ -52,12 +53,7 @@ def open(  # noqa: A001 - `bakeoff.open` is what a person types
     `replay=False` leaves the golden pictures aside, for a champion that was just opened on the same
     engine.
     """
-    if engine not in get_args(Named):
-        known = get_args(Named)
-        rule = "must be one of those there are"
-        raise ArgumentError("engine", rule, engine, one_of(str(engine), known))
-    if threads is not None and threads < 1:
-        raise ArgumentError("threads", "must be at least 1", threads)
+    _check(path, engine, device, threads, key)
     found = _place(path)
     name = str(found)
     folder, listed = _verified(found)
@@ -69,7 +65,9 @@ def open(  # noqa: A001 - `bakeoff.open` is what a person types
     )
     golden = goldens.read(folder, facts.classes, name)
     if replay:
-        goldens.replay(golden, chosen, recipe.preprocess, facts.classes)
+        goldens.replay(
+            golden, chosen, recipe.preprocess, facts.classes, temperature=facts.temperature
+        )
     return Champion(
         record=facts,
         recipe=recipe,
@@ -84,6 +82,7 @@ def open(  # noqa: A001 - `bakeoff.open` is what a person types
 def facts_of(path: str | Path | None) -> Record:
     """What is known of a champion, of which no answer is wanted yet: every file is verified, no
     engine starts."""
+    _check(path)
     found = _place(path)
     return _facts(_verified(found)[0], str(found))
 
@@ -135,6 +134,41 @@ def _chosen(folder: Path, device: str | None, name: str) -> Named:
     if graph and importlib.util.find_spec("openvino") is not None:
         return "openvino"
     raise MissingExtraError(f"opening {name}", "onnx" if graph else "train")
+
+
+def _check(
+    path: object,
+    engine: object = "auto",
+    device: object = None,
+    threads: object = None,
+    key: object = None,
+) -> None:
+    """Arguments, before anything is read."""
+    if path is not None and not isinstance(path, str | Path):
+        rule = "must be the path of a champion, as text or a Path"
+        raise ArgumentError("path", rule, path, "Leave it out for the one that comes along.")
+    if engine not in get_args(Named):
+        known = get_args(Named)
+        rule = "must be one of those there are"
+        raise ArgumentError("engine", rule, engine, one_of(str(engine), known))
+    if device is not None and not (isinstance(device, str) and _DEVICE.fullmatch(device)):
+        rule = "must be one of those there are"
+        raise ArgumentError("device", rule, device, _DEVICES)
+    if threads is not None:
+        if not isinstance(threads, int) or isinstance(threads, bool):
+            raise ArgumentError("threads", "must be a whole number", threads)
+        if threads < 1:
+            raise ArgumentError("threads", "must be at least 1", threads)
+    if key is not None and not isinstance(key, str | bytes | Path):
+        rule = "must be the path of a public key, or its bytes"
+        raise ArgumentError("key", rule, type(key).__name__)
+
+
+_DEVICE = re.compile(r"(cpu|cuda|mps|xpu)(:\d{1,3})?")
+_DEVICES = (
+    "Known: cpu; cuda, a GPU of NVIDIA's or AMD's, or cuda:1 for the second; mps, one of Apple's; "
+    "xpu, one of Intel's."
+)
 
 
 def _place(path: str | Path | None) -> Path:
@@ -193,7 +227,12 @@ def _recipe(folder: Path, name: str) -> Recipe:
     try:
         return codec.loads(Recipe, (folder / "recipe.json").read_text(encoding="utf-8"))
     except UnicodeDecodeError:
-        raise DataError(f"recipe.json of {name}", "is not what was written") from None
+        rule = "is not what was written: it is no text"
+        raise DataError(f"recipe.json of {name}", rule, suggestion=manifest.AGAIN) from None
+    except SpecError as error:
+        field, suggestion = f"recipe.json of {name}: {error.field}", error.suggestion
+        suggestion = f"{suggestion} {manifest.AGAIN}".strip()
+        raise SpecError(field, error.rule, error.value, suggestion) from None
 
 
 def _card(folder: Path) -> str:
@@ -209,4 +248,5 @@ def _reference(folder: Path, name: str) -> dict[str, npt.NDArray[Any]]:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as held:
             return dict(held)
     except (ValueError, OSError, zipfile.BadZipFile):
-        raise DataError(f"reference.npz of {name}", "is not what was written") from None
+        rule = "is not what was written: it holds no plain arrays"
+        raise DataError(f"reference.npz of {name}", rule, suggestion=manifest.AGAIN) from None

@@ -21,8 +21,9 @@ class Prediction:
     probabilities: Mapping[str, float]
     """Of every class, the likeliest first."""
 
-    unknown: bool
-    """Whether the picture looks like none of the classes."""
+    unknown: bool | None
+    """Whether the picture looks like none of the classes. None: the champion cannot tell, as it
+    was never measured."""
 
     strangeness: float | None
-    """What that was decided by: above the champion's threshold is unknown. None: not measured."""
+    """What that was decided by: above the champion's threshold is unknown. None as above."""

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, Literal
 
+from bakeoff.champion.manifest import AGAIN
+from bakeoff.evaluation.strangeness import METHODS
 from bakeoff.spec.errors import DataError, one_of
 
 __all__ = ["FILE", "SCHEMA", "Record", "Unknown", "Weights", "dumps", "loads"]
@@ -108,16 +110,16 @@ def _document(text: str | bytes, where: str) -> Told:
     try:
         told = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise DataError(where, f"must be valid JSON ({error})") from None
+        raise DataError(where, f"must be valid JSON ({error})", suggestion=AGAIN) from None
     if not isinstance(told, dict) or told.get("kind") != "champion":
-        raise DataError(where, "must be a JSON object of the kind 'champion'")
+        raise DataError(where, "must be a JSON object of the kind 'champion'", suggestion=AGAIN)
     return told
 
 
 def _migrated(told: Told, where: str, migrations: Mapping[int, Callable[[Told], Told]]) -> Told:
     schema = told.get("schema")
     if type(schema) is not int or schema < 0:
-        raise DataError(f"{where}: schema", "must be a whole number", schema)
+        raise DataError(f"{where}: schema", "must be a whole number from 0 on", schema, AGAIN)
     if schema > SCHEMA:
         rule = f"is {schema}, and this Bakeoff reads up to {SCHEMA}"
         raise DataError(f"{where}: schema", rule, suggestion="Use the Bakeoff that wrote it.")
@@ -136,17 +138,18 @@ def _migrated(told: Told, where: str, migrations: Mapping[int, Callable[[Told], 
 def _values(kind: type[Any], told: Any, where: str, beside: tuple[str, ...] = ()) -> Told:
     """The fields of `kind`, none missing and none that it has not, each of about its type."""
     if not isinstance(told, dict):
-        raise DataError(where, "must be a JSON object", type(told).__name__)
+        raise DataError(where, "must be a JSON object", type(told).__name__, AGAIN)
     known = {one.name: one for one in fields(kind)}
     for name in told:
         if name not in known and name not in beside:
-            raise DataError(f"{where}: {name}", "is not a field", suggestion=one_of(name, known))
+            suggestion = f"{one_of(name, known)} {AGAIN}"
+            raise DataError(f"{where}: {name}", "is not a field", suggestion=suggestion)
     values = {}
     for name, field in known.items():
         if name in told:
             values[name] = _fitting(told[name], str(field.type), f"{where}: {name}")
         elif field.default is MISSING:
-            raise DataError(f"{where}: {name}", "is required and is missing")
+            raise DataError(f"{where}: {name}", "is required and is missing", None, AGAIN)
     return values
 
 
@@ -159,7 +162,7 @@ def _fitting(value: Any, hint: str, where: str) -> Any:
             if fits and start == "float":
                 fits = math.isfinite(float(value))
             if not fits:
-                raise DataError(where, f"must be {words}", value)
+                raise DataError(where, f"must be {words}", value, AGAIN)
     return value
 
 
@@ -176,9 +179,14 @@ _KINDS: tuple[tuple[str, Any, str], ...] = (
 
 def _check(record: Record, where: str) -> None:
     if len(record.classes) < 2 or len(set(record.classes)) < len(record.classes):
-        raise DataError(f"{where}: classes", "must be two or more, all different")
+        rule = "must be two or more, all different"
+        raise DataError(f"{where}: classes", rule, suggestion=AGAIN)
     if record.temperature <= 0:
-        raise DataError(f"{where}: temperature", "must be above 0", record.temperature)
+        raise DataError(f"{where}: temperature", "must be above 0", record.temperature, AGAIN)
+    if record.unknown is not None and record.unknown.method not in METHODS:
+        rule = f"must be {' or '.join(map(repr, METHODS))}, which this Bakeoff knows"
+        suggestion = "Use the Bakeoff that wrote it."
+        raise DataError(f"{where}: unknown: method", rule, record.unknown.method, suggestion)
     if record.weights.dtype not in ("float32", "float16"):
         rule = "must be 'float32' or 'float16'"
-        raise DataError(f"{where}: weights: dtype", rule, record.weights.dtype)
+        raise DataError(f"{where}: weights: dtype", rule, record.weights.dtype, AGAIN)

@@ -92,12 +92,16 @@ def sign(champion: Path, private: Path) -> Signature:
     from cryptography.hazmat.primitives import serialization
 
     try:
-        key = serialization.load_pem_private_key(_read(private), password=None)
+        content = _read(private, _TO_SIGN)
+        key = serialization.load_pem_private_key(content, password=None)
     except TypeError:
         rule = "is protected by a passphrase, which is not asked for"
         raise DataError(f"the key {private}", rule, suggestion=_KEYS) from None
     except ValueError:
-        raise DataError(f"the key {private}", "is not a private key", None, _KEYS) from None
+        rule = "is not a private key"
+        if b"PUBLIC KEY" in content:
+            rule = "is a public key, and one signs with the private one"
+        raise DataError(f"the key {private}", rule, suggestion=_TO_SIGN) from None
     if not isinstance(key, ed25519.Ed25519PrivateKey):
         raise DataError(f"the key {private}", "must be an Ed25519 key", suggestion=_KEYS)
     content = (champion / manifest.FILE).read_bytes()
@@ -131,7 +135,7 @@ def verify(champion: Path, public: Path | str | bytes, name: str = "") -> Signat
     found = check(champion, name)
     if found is None:
         rule = "has no signature, and one by a key is asked for"
-        raise DataError(name, rule, suggestion="Sign it with: bakeoff champion sign")
+        raise DataError(name, rule, suggestion=_UNSIGNED)
     if found.fingerprint != _fingerprint(wanted):
         raise DataError(
             f"the signature of {name}",
@@ -174,7 +178,19 @@ def check(champion: Path, name: str = "") -> Signature | None:
     return Signature(fingerprint=_fingerprint(key), digest=digest)
 
 
+_UNSIGNED = (
+    "Until whoever made it has signed it (bakeoff champion sign CHAMPION --key FILE), nothing says "
+    "whose it is."
+)
 _KEYS = "Make a pair with: bakeoff champion keys FILE"
+_TO_SIGN = (
+    "Give the private key, the file beside the one whose name ends in .pub. Where there is none, "
+    "make a pair with: bakeoff champion keys FILE"
+)
+_TO_VERIFY = (
+    "Give the public key of whoever signed it: the file whose name ends in .pub, which was made "
+    "beside the private one."
+)
 
 
 def _ed25519() -> Any:
@@ -190,25 +206,25 @@ def _public(public: Path | str | bytes) -> Ed25519PublicKey:
     from cryptography.hazmat.primitives import serialization
 
     name = "the key" if isinstance(public, bytes) else f"the key {public}"
-    content = public if isinstance(public, bytes) else _read(Path(public))
+    content = public if isinstance(public, bytes) else _read(Path(public), _TO_VERIFY)
     try:
         key = serialization.load_pem_public_key(content)
     except ValueError:
         secret = b"PRIVATE KEY" in content
         rule = "is a private key, and the public one is asked for" if secret else "is not a key"
-        raise DataError(name, rule, suggestion=_KEYS) from None
+        raise DataError(name, rule, suggestion=_TO_VERIFY) from None
     if not isinstance(key, ed25519.Ed25519PublicKey):
-        raise DataError(name, "must be an Ed25519 key", suggestion=_KEYS)
+        raise DataError(name, "must be an Ed25519 key", suggestion=_TO_VERIFY)
     found: Ed25519PublicKey = key
     return found
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, suggestion: str) -> bytes:
     try:
         return path.expanduser().read_bytes()
     except OSError as error:
         rule = f"cannot be read ({error.strerror})"
-        raise DataError(f"the key {path}", rule, suggestion=_KEYS) from None
+        raise DataError(f"the key {path}", rule, suggestion=suggestion) from None
 
 
 def _fingerprint(key: Ed25519PublicKey) -> str:

@@ -35,7 +35,10 @@ class _WithDefault(TyperGroup):
 app = typer.Typer(
     cls=_WithDefault,
     no_args_is_help=True,
-    help="Make the champion of a bake-off (`bakeoff champion DIR`), sign it, verify it.",
+    subcommand_metavar="DIR | COMMAND [ARGS]...",
+    help="Make the champion of a bake-off, sign it, verify it.\n\nDIR, the folder of a bake-off, "
+    "may follow directly: `bakeoff champion DIR` is `bakeoff champion make DIR`, and takes the "
+    "options that `bakeoff champion make --help` lists.",
 )
 
 Source = Annotated[
@@ -74,7 +77,8 @@ Goldens = Annotated[
     typer.Option(
         metavar="FOLDER",
         help="Pictures of your own to prove itself on, instead of some of the validation part, "
-        "for data that must not travel: FOLDER/CLASS/*.png, or FOLDER/*.png.",
+        "for data that must not travel: FOLDER/CLASS/*.png, or FOLDER/*.png. Nearest neighbours "
+        "keep the data in their weights all the same.",
         autocompletion=complete_path,
         show_default=False,
     ),
@@ -146,14 +150,15 @@ def make(
         from bakeoff.champion.crowning.choosing import chosen
         from bakeoff.champion.crowning.crown import crown
         from bakeoff.champion.crowning.standing import stands
-        from bakeoff.report.crowned import place_for
+        from bakeoff.champion.place import place_for
 
         found = chosen(source, recipe=recipe, seed=seed)
         winner = None if found.bakeoff is None else found.bakeoff["verdict"]["winner"]
         place = out or place_for(source, winner, recipe)
         if out is None and zipped:
             place = place.with_name(f"{place.name}.bakeoff")
-        if not zipped and terms is None and goldens is None and stands(place, found, half=half):
+        plain = not zipped and terms is None and goldens is None
+        if plain and stands(place, found, half=half, goldens="validation"):
             say.aside("It was made before, and is whole.")
         else:
             with say.working() as progress:
@@ -206,12 +211,12 @@ def verify(
     from bakeoff.cli.session import session
 
     with session(as_json=as_json, quiet=quiet, debug=debug) as say:
-        from bakeoff.champion import signing
+        from bakeoff.champion import archive, signing
         from bakeoff.champion.opening import open as opened
 
         found = opened(champion, key=key)
-        folder = found.path if found.path.is_dir() else None
-        signed = None if folder is None else signing.check(folder)
+        folder = found.path if found.path.is_dir() else archive.unpacked(found.path)[0]
+        signed = signing.check(folder, str(found.path))
         by = None if signed is None else signed.fingerprint
         if as_json:
             say.document({"digest": found.digest, "engine": found.engine.name, "key": by})

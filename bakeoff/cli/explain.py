@@ -9,7 +9,7 @@ import typer
 
 from bakeoff.cli.inputs import plan_for
 from bakeoff.cli.options import ChampionPath, Debug, Json, Quiet, complete_data, complete_path
-from bakeoff.spec.errors import ArgumentError, MissingExtraError, UserError, one_of
+from bakeoff.spec.errors import ArgumentError, DataError, MissingExtraError, UserError, one_of
 
 if TYPE_CHECKING:
     from bakeoff.champion.champion import Champion
@@ -39,7 +39,8 @@ Out = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE.png",
-        help="Where the overlay is written. Default: PICTURE's name with -explained.png, here.",
+        help="Where the overlay is written; a file that is there is replaced. Default: PICTURE's "
+        "name with -explained.png, here.",
         autocompletion=complete_path,
         show_default=False,
     ),
@@ -79,7 +80,13 @@ def explain(
     with session(as_json=as_json, quiet=quiet, debug=debug) as say:
         if method not in WAYS:
             raise ArgumentError("--method", "must be a known one", method, one_of(method, WAYS))
-        path = _png(out or Path(f"{picture.stem}-explained.png"))
+        if picture.is_dir():
+            rule = "is a folder, and one picture at a time is explained"
+            suggestion = (
+                f"Give one of it. All are answered by: bakeoff predict {champion} {picture}"
+            )
+            raise DataError(str(picture), rule, suggestion=suggestion)
+        path = _png(out or Path(f"{picture.stem}-explained.png"), picture)
 
         from bakeoff.champion.explaining.sheet import sheet
         from bakeoff.data.encode import encode
@@ -94,9 +101,11 @@ def explain(
         _tell(model, found, near, path, say)
 
 
-def _png(path: Path) -> Path:
+def _png(path: Path, picture: Path) -> Path:
     if path.suffix.lower() != ".png":
         raise ArgumentError("--out", "must end in .png", str(path))
+    if path.exists() and picture.exists() and path.samefile(picture):
+        raise ArgumentError("--out", "must not be the picture itself", str(path))
     return path
 
 
@@ -182,6 +191,7 @@ def _tell(
 
     from bakeoff.champion.explaining.maps import METHODS
     from bakeoff.cli.text import printable
+    from bakeoff.evaluation.cautions import grave
 
     def tell(text: str) -> None:
         say.console.print(printable(text), soft_wrap=True)
@@ -192,6 +202,6 @@ def _tell(
             say.aside(f"No part of the picture speaks for {one.label}: its map is empty.")
     for each in near:
         tell(f"near: {each.label}, {each.name} (cosine {each.similarity:.3f})")
-    for note in model.record.notes:
-        say.aside(note)
+    for note in grave(model.record.notes, model.name):
+        say.aside(printable(note))
     say.aside(f"Written: {path}")

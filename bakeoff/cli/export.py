@@ -49,7 +49,8 @@ Out = Annotated[
     Path | None,
     typer.Option(
         metavar="DIR",
-        help="Where it is written. Default: beside CHAMPION, with FORM in its name.",
+        help="A new folder to write it to: what is there is not written over. Default: beside "
+        "CHAMPION, with FORM in its name.",
         autocompletion=complete_path,
         show_default=False,
     ),
@@ -69,7 +70,8 @@ DataText = Annotated[
     ),
 ]
 Force = Annotated[
-    bool, typer.Option("--force", help="Write it even if it loses more than 0.5 points.")
+    bool,
+    typer.Option("--force", help="Write it even if it loses more than 0.5 points on --data."),
 ]
 Examples = Annotated[
     bool, typer.Option("--examples", help="For --to space: show golden pictures on its page.")
@@ -131,6 +133,7 @@ def _document(done: Export) -> dict[str, Any]:
     return {
         "path": str(done.path),
         "files": done.files,
+        "takes": asdict(done.takes),
         "proofs": [asdict(one) for one in done.proofs],
     }
 
@@ -138,12 +141,28 @@ def _document(done: Export) -> dict[str, Any]:
 def _tell(done: Export, say: Session) -> None:
     total = sum(done.files.values())
     lines = [f"{done.path}: {total / 1e6:.2f} MB in {len(done.files)} files"]
+    lines += _wanted(done)
     for proof in done.proofs:
         lines += _lines(proof)
     for line in lines:
         say.console.print(printable(line), soft_wrap=True)
     if any(proof.agreement is None for proof in done.proofs):
         say.aside("Only golden pictures were replayed: with --data, accuracy is measured, too.")
+
+
+def _wanted(done: Export) -> Iterator[str]:
+    takes = done.takes
+    side = f"{takes.side}×{takes.side}"
+    program = "predict.py does that" if "predict.py" in done.files else "that is left to you"
+    kept = f" {takes.keep:.4g} of the short side" if takes.keep < 1 else ""
+    yield (
+        f"  takes {takes.name}: {takes.dtype}, N×{side}×3, red, green, blue; any other size that "
+        "the network wants, and its normalising, are inside"
+    )
+    yield (
+        f"  how a picture becomes {side} ({takes.fit}{kept}, {takes.interpolation}) is not: "
+        f"{program}"
+    )
 
 
 def _lines(proof: Proof) -> Iterator[str]:
@@ -156,11 +175,11 @@ def _lines(proof: Proof) -> Iterator[str]:
             f"answer, accuracy {found.accuracy:.2%} instead of {found.champion:.2%} "
             f"({found.low * 100:+.2f} to {found.high * 100:+.2f} points)"
         )
-    if (speed := proof.speed) is not None:
-        alone, together = speed.faster
-        assert speed.threads == 1, speed.threads
-        yield (
-            f"  one picture in {speed.latency * 1000:.2f} ms ({alone:.1f} times as fast as torch), "
-            f"{speed.throughput:,.0f} a second in batches of 32 ({together:.1f} times), "
-            f"{speed.threads} thread"
-        )
+    speed = proof.speed
+    alone, together = speed.faster
+    assert speed.threads == 1, speed.threads
+    yield (
+        f"  one picture in {speed.latency * 1000:.2f} ms ({alone:.1f} times as fast as torch), "
+        f"{speed.throughput:,.0f} a second in batches of 32 ({together:.1f} times), "
+        f"{speed.threads} thread"
+    )

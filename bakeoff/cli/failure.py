@@ -28,6 +28,8 @@ def report(error: BaseException, *, as_json: bool, debug: bool) -> int:
     """
     if isinstance(error, BrokenPipeError):
         return _reader_left()
+    if _is_help(error):
+        return DONE
     code, kind, text = _in_words(error)
     if as_json:
         print(json.dumps({"error": {"kind": kind, "exit_code": code, **_parts(error, text)}}))
@@ -35,6 +37,11 @@ def report(error: BaseException, *, as_json: bool, debug: bool) -> int:
         traceback.print_exception(error)
     print(printable(text), file=sys.stderr)
     return code
+
+
+def _is_help(error: BaseException) -> bool:
+    # A verb of verbs alone prints its help, and what is raised then has no words.
+    return isinstance(error, typer.TyperException) and not error.format_message().strip()
 
 
 def _reader_left() -> int:

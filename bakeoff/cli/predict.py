@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
@@ -13,7 +15,7 @@ import typer
 from bakeoff.cli.failure import USER
 from bakeoff.cli.options import ChampionPath, Debug, Json, Quiet, complete_path, whole_number
 from bakeoff.cli.text import printable
-from bakeoff.spec.errors import ArgumentError
+from bakeoff.spec.errors import ArgumentError, DataError
 
 if TYPE_CHECKING:
     from bakeoff.champion.champion import Champion
@@ -96,13 +98,14 @@ def predict(
         from bakeoff.champion.files import answers, pictures_in
 
         files = pictures_in(paths)
-        model = opening.open(
-            champion,
-            engine=engine,  # type: ignore[arg-type]
-            device=device,
-            threads=threads,
-            key=key,
-        )
+        with _by_option():
+            model = opening.open(
+                champion,
+                engine=engine,  # type: ignore[arg-type]
+                device=device,
+                threads=threads,
+                key=key,
+            )
         # Taken before a bar is drawn, which takes the place of both streams on a terminal.
         out = sys.stdout
         # Lines that are read as they come would be printed into the bar.
@@ -130,6 +133,21 @@ def _check(as_csv: bool, as_json: bool, top: int | None, batch: int) -> None:
             raise ArgumentError(name, "must be at least 1", value)
 
 
+@contextmanager
+def _by_option() -> Iterator[None]:
+    """Errors name what was typed by its option, rather than by the argument in Python."""
+    try:
+        yield
+    except (ArgumentError, DataError) as error:
+        field = f"--{error.field}" if error.field in _ARGUMENTS else error.field
+        suggestion = _IN_PYTHON.sub(r"--\1 \2", error.suggestion)
+        raise type(error)(field, error.rule, error.value, suggestion) from error
+
+
+_ARGUMENTS = ("engine", "device", "threads", "key")
+_IN_PYTHON = re.compile(r"\b(engine|device)='(\w+)'")
+
+
 def _heard(found: Iterable[Answer]) -> Iterator[Answer]:
     """The same, each broken one named on standard error as it comes."""
     for one in found:
@@ -149,7 +167,7 @@ def _print_lines(found: Iterable[Answer], out: TextIO, top: int) -> list[Answer]
             continue
         said = one.prediction
         strange = "" if said.strangeness is None else f"{said.strangeness:.6g}"
-        unknown = "yes" if said.unknown else "no"
+        unknown = {True: "yes", False: "no", None: ""}[said.unknown]
         row = [str(one.path), said.label, f"{said.probability:.6f}", unknown, strange]
         for label, share in _likeliest(said, top)[1:]:
             row += [label, f"{share:.6f}"]

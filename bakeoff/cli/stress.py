@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -31,12 +34,16 @@ if TYPE_CHECKING:
 
 __all__ = ["stress"]
 
+_SUSPECTS = "suspects.csv"
+_ANOTHER = "Give another --out."
+
 PartName = Annotated[
     str | None,
     typer.Option(
         "--part",
         metavar="PART",
-        help="val or test. Default: test where a bake-off has opened it, else val.",
+        help="val or test. Default: test where the champion's bake-off has opened it here, else "
+        "val.",
         show_default=False,
     ),
 ]
@@ -62,7 +69,8 @@ Out = Annotated[
     Path | None,
     typer.Option(
         metavar="DIR",
-        help="Where stress.html, stress.json, labels.html and suspects.csv are written to.",
+        help="Where stress.html, stress.json, labels.html and suspects.csv are written to. Those "
+        "of an earlier time are replaced, but for a suspects.csv that somebody has filled in.",
         autocompletion=complete_path,
         show_default=False,
     ),
@@ -102,7 +110,7 @@ def stress(
 
         from bakeoff.champion import opening
         from bakeoff.champion.stress import stress as under_stress
-        from bakeoff.cli.stressing import show
+        from bakeoff.cli.stress_table import show
         from bakeoff.data.dataset import load
 
         model = opening.open(champion)
@@ -111,15 +119,17 @@ def stress(
         with say.working() as progress:
             dataset = load(source, plan=plan, **told, progress=progress)
             chosen = _part(part, dataset, model)
-            found = under_stress(
-                model,
-                dataset,
-                part=chosen,
-                pictures=pictures,
-                only=names,
-                seed=seed,
-                progress=progress,
-            )
+            with _by_options():
+                found = under_stress(
+                    model,
+                    dataset,
+                    part=chosen,
+                    pictures=pictures,
+                    only=names,
+                    seed=seed,
+                    opening=lambda: _open(chosen, dataset, model),
+                    progress=progress,
+                )
             said = None
             if out is not None:
                 said = _write(out, model, dataset, found, progress)
@@ -135,30 +145,55 @@ def _checked(part: str | None, only: str | None) -> list[str] | None:
     """The strains that were named; None for all."""
     if part not in (None, "val", "test"):
         raise ArgumentError("--part", "must be val or test", part, one_of(part, ("val", "test")))
-    return None if only is None else [one.strip() for one in only.split(",") if one.strip()]
+    if only is None:
+        return None
+    names = [one.strip() for one in only.split(",") if one.strip()]
+    if not names:
+        raise ArgumentError("--only", "must name at least one strain", only)
+    return names
+
+
+@contextmanager
+def _by_options() -> Iterator[None]:
+    """What is wrong with an argument is told by the option's name."""
+    try:
+        yield
+    except ArgumentError as error:
+        option = {"only": "--only", "pictures": "--pictures"}.get(error.field, error.field)
+        raise ArgumentError(option, error.rule, error.value, error.suggestion) from None
 
 
 def _part(asked: str | None, dataset: Dataset, model: Champion) -> Any:
-    """The part that is looked at. The test part only after a bake-off has opened it; looking at
-    it again is written down like any other look."""
-    from bakeoff.runs.ledger import open_test, openings
+    """The part that is looked at. The test part only where the champion's own bake-off has opened
+    it; unasked, only where that is in the ledger here, so that no default adds the first line."""
+    from bakeoff.champion.stress import is_open
+    from bakeoff.runs.ledger import openings
 
-    opened = len(dataset.split.test) > 0 and bool(openings(dataset))
+    opened = len(dataset.split.test) > 0 and is_open(model, dataset)
     if asked == "test" and not opened:
         raise DataError(
             f"the test part of {dataset.name}",
-            "is sealed: no bake-off has opened it here",
+            "is sealed: the champion's bake-off has not opened it",
             suggestion="Leave --part out, and validation is looked at.",
         )
-    if asked == "val" or not opened:
-        return "val"
-    token = f"stress {model.digest}"
-    open_test(dataset, token=token, why=f"a stress test of {model.name}", where=model.path)
-    return "test"
+    if asked is None:
+        return "test" if opened and openings(dataset) else "val"
+    return asked
+
+
+def _open(part: str, dataset: Dataset, model: Champion) -> None:
+    """Looking at the test part again is written down like any other look."""
+    from bakeoff.runs.ledger import open_test
+
+    if part == "test":
+        token = f"stress {model.digest}"
+        open_test(dataset, token=token, why=f"a stress test of {model.name}", where=model.path)
 
 
 def _refuse_unwritable(folder: Path) -> None:
     # Before the work rather than after it.
+    from bakeoff.data.cache import writing
+
     if folder.exists() and not folder.is_dir():
         raise UserError(f"--out {folder}", "must be a folder, not a file")
     if (folder / "manifest.json").exists():
@@ -167,16 +202,34 @@ def _refuse_unwritable(folder: Path) -> None:
             "is a champion, and nothing is ever added to one",
             suggestion="Give another folder.",
         )
+    if (folder / _SUSPECTS).exists() and not _is_undecided(folder / _SUSPECTS):
+        raise UserError(
+            f"--out {folder}",
+            f"holds a {_SUSPECTS} that somebody has filled in, and that is not written over",
+            suggestion="Move it away, or give another folder.",
+        )
+    there = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+    with writing("the stress test", folder, suggestion=_ANOTHER), TemporaryFile(dir=there):
+        pass
+
+
+def _is_undecided(path: Path) -> bool:
+    """Whether a table of suspects is as it was written."""
+    from bakeoff.data.labels import read
+
+    try:
+        return not any(row.label for row in read(path))
+    except DataError:
+        return False
 
 
 def _write(
     folder: Path, model: Champion, dataset: Dataset, found: Stressed, progress: Progress
 ) -> SaidOfLabels:
     from bakeoff.champion.sample import in_classes_of, members_of, said, sample
-    from bakeoff.cli.stressing import on_labels
     from bakeoff.data.cache import writing
     from bakeoff.evaluation.label_errors import suspects
-    from bakeoff.report.label_page import label_page, suspects_csv
+    from bakeoff.report.label_page import label_page, sentence, suspects_csv
     from bakeoff.report.stress_page import Labels, samples, stress_page
 
     # Test pictures are counted and not shown, so their labels are not for correcting.
@@ -184,15 +237,15 @@ def _write(
     looked = sample(model, dataset, members_of(dataset, part), progress)
     table = in_classes_of(dataset, said(model, looked, progress))
     wrong = suspects(table)
-    told = Labels(text=on_labels(wrong.pictures, wrong.errors, len(wrong)), page="labels.html")
     name = "validation" if part == "val" else "test"
+    told = Labels(text=sentence(wrong, part=name), page="labels.html")
     pages = {
         "stress.html": stress_page(found, samples(dataset, model.recipe.preprocess, found), told),
         "stress.json": json.dumps(found.to_json(), indent=2, allow_nan=False) + "\n",
         "labels.html": label_page(dataset, table, wrong, part=name),
-        "suspects.csv": suspects_csv(dataset, wrong),
+        _SUSPECTS: suspects_csv(dataset, wrong),
     }
-    with writing("the stress test", folder, suggestion="Give another --out."):
+    with writing("the stress test", folder, suggestion=_ANOTHER):
         folder.mkdir(parents=True, exist_ok=True)
         for file, text in pages.items():
             (folder / file).write_text(text, encoding="utf-8", newline="")

@@ -47,6 +47,8 @@ def writing(what: str, path: Path, *, suggestion: str | None = None) -> Iterator
             rule = "cannot be written: no permission, or a read-only disk"
         elif error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
             rule = "cannot be written: a file stands where a folder is needed"
+        elif _is_of(error, path):
+            rule = f"cannot be written: {(error.strerror or str(error)).lower()}"
         else:
             raise
         raise CacheError(
@@ -55,6 +57,20 @@ def writing(what: str, path: Path, *, suggestion: str | None = None) -> Iterator
             suggestion=suggestion
             or f"{space or 'You may '}set {ENVIRONMENT} to a folder on another disk.",
         ) from error
+
+
+def _is_of(error: OSError, path: Path) -> bool:
+    """Whether the system refused `path` itself, a folder above it, what is in it, or what is made
+    beside it to take its name: and not something else that was looked at meanwhile."""
+    if not isinstance(error.filename, str):
+        return False
+    refused, place = Path(error.filename).absolute(), path.absolute()
+    if refused == place or refused in place.parents:
+        return True
+    inside = refused.parts[len(place.parent.parts) :]
+    if not refused.is_relative_to(place.parent) or not inside:
+        return False
+    return inside[0] == place.name or inside[0].startswith(f".{place.name}.")
 
 
 @contextmanager

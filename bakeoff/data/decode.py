@@ -21,6 +21,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 
+from bakeoff.data.jpeg import scans
 from bakeoff.spec.errors import PictureError
 from bakeoff.spec.image import Preprocess
 
@@ -254,14 +255,6 @@ def _refuse_large(picture: Image.Image, name: str, limits: Limits) -> None:
         raise PictureError(name, "has no pixels", f"{width}×{height}")
 
 
-_MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")
-"""In a JPEG: where a part begins that is no data of a scan."""
-
-_SCAN, _END = b"\xda", b"\xd9"
-_PARTS = 10_000
-"""That stand between scans, at most."""
-
-
 def _refuse_scans(picture: Image.Image, name: str, limits: Limits) -> None:
     if not isinstance(picture, JpegImageFile):
         return
@@ -271,25 +264,9 @@ def _refuse_scans(picture: Image.Image, name: str, limits: Limits) -> None:
     file.seek(0)
     content = file.read()
     file.seek(place)
-    if _scans(content, limits.scans) > limits.scans:
+    if scans(content, limits.scans) > limits.scans:
         rule = f"is a JPEG in more than the {limits.scans} scans that are decoded"
         raise PictureError(name, rule, suggestion="Save it anew.")
-
-
-def _scans(content: bytes, most: int) -> int:
-    """How many a JPEG has; no more than one above `most` are counted."""
-    at, count = 2, 0
-    for _ in range(_PARTS):
-        found = _MARKER.search(content, at)
-        if found is None or found[1] == _END:
-            return count
-        count += found[1] == _SCAN
-        if count > most:
-            return count
-        # Parts say how long they are, and may hold anything: also what looks like a scan, or like
-        # the end.
-        at = found.end() + int.from_bytes(content[found.end() : found.end() + 2], "big")
-    return most + 1
 
 
 def _values(picture: object, name: str) -> Pixels:
@@ -299,7 +276,10 @@ def _values(picture: object, name: str) -> Pixels:
         values = values[:, :, 0]
     if values.dtype != np.uint8:
         rule = f"must hold whole numbers from 0 to 255 (uint8), and holds {values.dtype}"
-        raise PictureError(name, rule, suggestion="Scale it, and convert it with astype('uint8').")
+        way = "If it runs from 0 to 1: (picture * 255).round().astype('uint8')."
+        if values.dtype.kind not in "fb":
+            way = "If its values do: picture.astype('uint8')."
+        raise PictureError(name, rule, suggestion=way)
     if values.ndim not in (2, 3) or (values.ndim == 3 and values.shape[2] not in (3, 4)):
         shape = "×".join(map(str, values.shape)) or "a single number"
         rule = f"must be height × width, or height × width × 3 or 4 channels, and is {shape}"

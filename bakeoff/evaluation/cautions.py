@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from bakeoff.evaluation.choice import Candidate
 from bakeoff.evaluation.phrases import count, listed, share
 
-__all__ = ["Facts", "cautions"]
+__all__ = ["Facts", "cautions", "grave"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,6 +73,21 @@ def cautions(candidates: Sequence[Candidate], winner: str | None, facts: Facts) 
             "--seeds 3 tells."
         )
     return tuple(found)
+
+
+def grave(notes: Iterable[str], name: str) -> tuple[str, ...]:
+    """Those after which no answer of `name` is worth anything, whatever it is asked: it learnt
+    nothing that shows, or began from random weights."""
+    return tuple(one for one in notes if one.startswith("BROKEN:") or _is_random(one, name))
+
+
+def _is_random(note: str, name: str) -> bool:
+    """Whether it says that `name` began from random weights; alone, a run says so of itself."""
+    if note.startswith("random weights"):
+        return True
+    found = re.match(r"Random weights: (.*?) began from ", note)
+    names = re.split(r", | and ", found[1]) if found else []
+    return name in names or any(one.endswith(" others") for one in names)
 
 
 def _sealed(winner: str | None, finished: int) -> str:

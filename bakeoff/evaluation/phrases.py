@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 __all__ = ["chance", "count", "duration", "listed", "points", "share", "size"]
 
+_HISSING = ("s", "x", "ch", "sh")
+"""Ends of a word after which its plural takes a vowel."""
+
 
 def share(value: float, decimals: int = 1) -> str:
     """As in 94.1%."""
@@ -29,8 +32,9 @@ def chance(p: float) -> str:
 
 
 def count(number: int, thing: str) -> str:
-    """As in 10,000 pictures."""
-    return f"{number:,} {thing}" + ("" if number == 1 else "s")
+    """As in 10,000 pictures, or 10 classes."""
+    many = "es" if thing.endswith(_HISSING) else "s"
+    return f"{number:,} {thing}" + ("" if number == 1 else many)
 
 
 def listed(names: Sequence[str], most: int = 5) -> str:

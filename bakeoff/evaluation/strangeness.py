@@ -14,10 +14,13 @@ import numpy.typing as npt
 
 from bakeoff.spec.errors import DataError
 
-__all__ = ["log_sum", "strangeness"]
+__all__ = ["METHODS", "log_sum", "strangeness"]
 
 Floats = npt.NDArray[np.float64]
 Scores = npt.NDArray[np.floating[Any]]
+
+
+METHODS = ("energy", "doubt")
 
 
 def strangeness(

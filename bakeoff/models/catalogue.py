@@ -52,6 +52,9 @@ class Entry:
     url: str | None
     """Where they are published as a pickled file."""
 
+    licence: str | None
+    """Of the published weights, by the name that timm gives it."""
+
     metadata: Metadata | None
     """Of the published weights; None where there are none, whatever timm fills in."""
 
@@ -117,6 +120,7 @@ def _entry(architecture: str, found: Any) -> Entry:
         architecture=architecture,
         hub=found.hf_hub_id if published else None,
         url=found.url or None if published else None,
+        licence=found.license or None if published else None,
         metadata=_metadata(found) if published else None,
         size=224 if found is None else found.input_size[1],
         interpolation="bicubic" if found is None else found.interpolation,

@@ -7,13 +7,12 @@ from pathlib import Path
 from bakeoff.champion.crowning.choosing import chosen
 from bakeoff.champion.crowning.crown import crown
 from bakeoff.champion.crowning.standing import stands
+from bakeoff.champion.place import FOLDER
 from bakeoff.data.dataset import Dataset
 from bakeoff.data.progress import Progress, silent
 from bakeoff.report.findings import Findings
 
-__all__ = ["FOLDER", "crowned", "place_for"]
-
-FOLDER = "champion"
+__all__ = ["crowned"]
 
 
 def crowned(found: Findings, dataset: Dataset, *, progress: Progress = silent) -> Path | None:
@@ -25,10 +24,3 @@ def crowned(found: Findings, dataset: Dataset, *, progress: Progress = silent) -
     if not stands(out, chosen(found.path)):
         crown(found.path, dataset, out, replacing=True, progress=progress)
     return out
-
-
-def place_for(folder: Path, winner: str | None, recipe: str | None) -> Path:
-    """Where a champion of the bake-off in `folder` goes: that of another contender than the winner
-    has its name."""
-    other = recipe is not None and recipe != winner
-    return folder / (f"{FOLDER}-{recipe}" if other else FOLDER)

@@ -12,12 +12,13 @@ from markupsafe import Markup
 from bakeoff.data.dataset import Dataset
 from bakeoff.data.labels import DROP, Proposal, table
 from bakeoff.evaluation.label_errors import Suspects
+from bakeoff.evaluation.phrases import count, share
 from bakeoff.evaluation.predictions import Predictions
 from bakeoff.report.templates import environment, file_of, policy
 from bakeoff.report.thumbnails import Thumbnail, Thumbnails
 from bakeoff.version import __version__
 
-__all__ = ["SHOWN", "label_page", "suspects_csv"]
+__all__ = ["SHOWN", "label_page", "sentence", "suspects_csv"]
 
 SHOWN = 300
 """Suspects on the page; the table holds all of them."""
@@ -56,6 +57,32 @@ class _Item:
     beside: tuple[_Beside, ...]
 
 
+def sentence(suspects: Suspects, *, part: str) -> str:
+    """What is thought of a part's labels: how many are wrong, and of how many that can be told.
+
+    These are two numbers: how many pictures a network is surer of than it should be says how many
+    labels are wrong, and seldom which.
+    """
+    of, listed = count(suspects.pictures, f"{part} picture"), len(suspects)
+    if not listed:
+        return f"Of {of}, no label is suspected to be wrong."
+    errors, expected = round(suspects.errors), round(float(suspects.scores.sum()))
+    head = (
+        f"Of {of}, about {errors:,} {'is' if errors == 1 else 'are'} thought to bear a wrong label."
+    )
+    if listed == 1:
+        likelihood = share(float(suspects.scores[0]))
+        return (
+            f"{head} The likeliest is listed: its label is wrong with a likelihood of {likelihood}."
+        )
+    if not expected:
+        return f"{head} The {listed:,} likeliest are listed: hardly any of these should be wrong."
+    return (
+        f"{head} The {listed:,} likeliest are listed: about {expected:,} of these should be wrong, "
+        "and in the rest the network is."
+    )
+
+
 def suspects_csv(dataset: Dataset, suspects: Suspects) -> str:
     """The table of all suspects, the likeliest first, with nothing decided."""
     return table(_proposals(dataset, suspects))
@@ -82,9 +109,8 @@ def label_page(
         name=dataset.name,
         digest=dataset.digest,
         classes=dataset.classes,
-        part=part,
-        suspects=suspects,
-        expected=round(float(suspects.scores[: len(items)].sum())),
+        sentence=sentence(suspects, part=part),
+        suspects=len(suspects),
         items=items,
         drop=DROP,
         by_neighbours=neighbours is not None,

@@ -8,13 +8,12 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bakeoff.champion.crowning.crown import crown
 from bakeoff.champion.manifest import FILE
+from bakeoff.champion.place import FOLDER, place_for
 from bakeoff.data.dataset import Dataset
 from bakeoff.evaluation.metrics import classification_report, measure
 from bakeoff.evaluation.predictions import Predictions
 from bakeoff.report.again import dataset_of
-from bakeoff.report.crowned import FOLDER, place_for
 from bakeoff.report.figures import (
     classes,
     confusion,
@@ -86,6 +85,9 @@ class Result(Findings):
     ) -> Path:
         """Make a champion of the winner, or of another contender; where it is. Without `dataset`
         the pictures are loaded again."""
+        # It stands on torch, which numbers are read without.
+        from bakeoff.champion.crowning.crown import crown
+
         folder = place_for(self.path, self.winner, recipe) if out is None else Path(out)
         pictures = dataset or dataset_of(self)
         return crown(self.path, pictures, folder, recipe=recipe, seed=seed, half=half)

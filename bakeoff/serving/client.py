@@ -263,7 +263,7 @@ def _answered(one: dict[str, Any], request: str, place: int) -> Answered:
         label=one["label"],
         probability=one["probability"],
         probabilities={each["label"]: each["probability"] for each in one["top"]},
-        unknown=bool(one["none_of_these"]),
+        unknown=one["none_of_these"],
         strangeness=one["strangeness"],
         id=request,
         picture=place,

@@ -128,7 +128,7 @@ def champion(folder: Path, made: Record | None = None) -> Path:
     np.savez(folder / "reference.npz", confidence=np.ones(20))
     (folder / "README.md").write_text("# patterns\n", encoding="utf-8")
     engine = TorchEngine(classifier(), temperature=TEMPERATURE, device="cpu")
-    goldens.write(folder, [_golden(engine, seed) for seed in range(1000, 1008)])
+    goldens.write(folder, [_golden(engine, seed) for seed in range(1000, 1008)], CLASSES)
     manifest.write(folder)
     return folder
 

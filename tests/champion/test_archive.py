@@ -200,12 +200,33 @@ def test_every_flipped_byte_is_found_or_harmless(packed: Path) -> None:
             assert str(packed) in str(error)
 
 
+def test_a_flipped_byte_of_a_file_names_it(packed: Path, champion: Path) -> None:
+    """A file whose bytes were changed inside of the archive is named in plain words."""
+    content = bytearray(packed.read_bytes())
+    content[content.index((champion / "README.md").read_bytes())] ^= 1
+    packed.write_bytes(content)
+    assert refused(packed).startswith(
+        f"README.md of {packed} is not what was packed: the archive was changed after it was made."
+    )
+
+
+def test_what_systems_add_to_a_zip(packed: Path) -> None:
+    """What a system put into the zip is not unpacked; a foreign folder is refused though empty."""
+    with zipfile.ZipFile(packed, "a") as held:
+        held.writestr("goldens/.DS_Store", b"x")
+    folder, _ = archive.unpacked(packed)
+    assert not (folder / "goldens" / ".DS_Store").exists()
+    with zipfile.ZipFile(packed, "a") as held:
+        held.writestr("extra/", b"")
+    assert f"extra/ of {packed} does not belong to the champion" in refused(packed)
+
+
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"junk" * 100])
 def test_what_is_no_zip(tmp_path: Path, content: bytes) -> None:
     """A file of that name that is none is refused in words."""
     path = tmp_path / "mine.bakeoff"
     path.write_bytes(content)
-    assert refused(path).startswith(f"{path} cannot be read as a zip (")
+    assert refused(path).startswith(f"{path} cannot be read as a zip: it was cut or changed ")
 
 
 def test_a_zip_of_something_else(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def test_the_answer(model: Champion) -> None:
     assert shares == sorted(shares, reverse=True)
     assert sum(shares) == pytest.approx(1, abs=1e-5)
     assert (said.label, said.probability) == next(iter(said.probabilities.items()))
-    assert (said.unknown, said.strangeness) == (False, None)
+    assert (said.unknown, said.strangeness) == (None, None)
 
 
 def test_none_of_these(champion: Path) -> None:
@@ -164,9 +164,11 @@ def test_what_is_no_picture(model: Champion, tmp_path: Path) -> None:
 def test_arrays_that_are_no_pictures(model: Champion) -> None:
     """Values and shapes that cannot be pixels are named."""
     assert refused(model, np.zeros((8, 8, 3))) == (
-        "the picture must hold whole numbers from 0 to 255 (uint8), and holds float64. Scale it, "
-        "and convert it with astype('uint8')."
+        "the picture must hold whole numbers from 0 to 255 (uint8), and holds float64. If it runs "
+        "from 0 to 1: (picture * 255).round().astype('uint8')."
     )
+    expected = "and holds int64. If its values do: picture.astype('uint8')."
+    assert refused(model, np.zeros((8, 8, 3), np.int64)).endswith(expected)
     rule = "must be height × width, or height × width × 3 or 4 channels, and is"
     assert refused(model, np.zeros((3, 8, 8), np.uint8)) == f"the picture {rule} 3×8×8."
     assert refused(model, np.zeros(8, np.uint8)) == f"the picture {rule} 8."

@@ -6,6 +6,7 @@ Each way in which a model is silently another one after it was saved is made her
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -156,6 +157,17 @@ def test_beyond_the_tolerance(champion: Path, by: float) -> None:
     ) in str(caught.value)
 
 
+def golden(**changes: object) -> dict[str, object]:
+    """One as it is written."""
+    return {"file": "1000.png", "label": "sky", "probabilities": [1, 0, 0], **changes}
+
+
+def changed(folder: Path, **changes: object) -> None:
+    """Other goldens than were written."""
+    path = folder / "goldens" / "goldens.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
 def test_an_engine_of_other_classes(champion: Path) -> None:
     """An engine that tells other classes apart is named."""
 
@@ -170,35 +182,94 @@ def test_an_engine_of_other_classes(champion: Path) -> None:
 def test_round_trip(champion: Path, tmp_path: Path) -> None:
     """Goldens that are written are read again, to the bit."""
     (tmp_path / "other").mkdir()
-    goldens.write(tmp_path / "other", read(champion))
+    goldens.write(tmp_path / "other", read(champion), made.CLASSES)
     for one, other in zip(read(champion), read(tmp_path / "other"), strict=True):
         assert (one.file, one.label, one.content) == (other.file, other.label, other.content)
         assert np.array_equal(one.probabilities, other.probabilities)
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("pictures", "reason"),
     [
-        {"pictures": []},
-        {"pictures": [{"file": "1000.png"}]},
-        {"pictures": [{"file": "../x", "label": "sky", "probabilities": [1, 0, 0]}]},
-        {"pictures": [{"file": "no.png", "label": "sky", "probabilities": [1, 0, 0]}]},
-        {"pictures": [{"file": "1000.png", "label": "sky", "probabilities": [1, 0]}]},
-        {"pictures": 3},
+        ([], "it names no picture"),
+        ([{"file": "1000.png"}], "'probabilities' is missing"),
+        ([golden(file="../x")], "'../x' would lie outside of the champion"),
+        (
+            [golden(file="no.png")],
+            "a picture that it names cannot be read (No such file or directory)",
+        ),
+        (
+            [golden(probabilities=[1, 0])],
+            "1000.png needs 3 probabilities, one of each class",
+        ),
+        ([golden(label=3)], "the label of 1000.png must be text, or null"),
+        (3, "something in it is of another kind"),
     ],
 )
-def test_goldens_that_are_none(champion: Path, change: dict[str, object]) -> None:
-    """What is no golden is refused in words."""
-    path = champion / "goldens" / "goldens.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
-    with pytest.raises(DataError, match=r"goldens/goldens\.json of .* is not what was written"):
+def test_goldens_that_are_none(champion: Path, pictures: object, reason: str) -> None:
+    """What is no golden is refused with its reason and a way out."""
+    changed(champion, pictures=pictures)
+    with pytest.raises(DataError) as caught:
         read(champion)
+    assert str(caught.value) == (
+        f"goldens/goldens.json of {champion} is not what was written: {reason}. Make the champion "
+        "again, or get it again from where it came from."
+    )
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff", b"[" * 9999])
+def test_goldens_that_are_no_json(champion: Path, content: bytes) -> None:
+    """So is what cannot be read at all."""
+    (champion / "goldens" / "goldens.json").write_bytes(content)
+    with pytest.raises(DataError, match="is not what was written: it is not valid JSON"):
+        read(champion)
+
+
+@pytest.mark.parametrize(
+    ("classes", "rule"),
+    [
+        (made.CLASSES[::-1], "has the same classes as champion.json in another order"),
+        (("apple", "sky", "sea"), "has other classes than champion.json"),
+    ],
+)
+def test_classes_in_another_order(champion: Path, classes: tuple[str, ...], rule: str) -> None:
+    """Classes that were exchanged in champion.json and sealed anew are noticed: no probability
+    would be another."""
+    told = record.dumps(replace(made.record_of(), classes=classes))
+    made.resealed(champion, lambda folder: (folder / record.FILE).write_text(told))
+    assert refused(champion) == (
+        f"goldens/goldens.json of {champion}: classes {rule}: answers would get each other's "
+        "names. Make the champion again, or get it again from where it came from."
+    )
+
+
+def test_goldens_without_classes(champion: Path) -> None:
+    """The first goldens that were written named no classes, and are read."""
+    path = champion / "goldens" / "goldens.json"
+    told = json.loads(path.read_text())
+    assert told.pop("classes") == list(made.CLASSES)
+    path.write_text(json.dumps(told))
+    assert len(read(champion)) == 8
+
+
+def test_a_graph_and_a_record_that_disagree(graph: Path) -> None:
+    """The temperature in champion.json has to be that of the graph, which has its own inside and
+    answers the goldens by it."""
+    open_champion(graph, engine="onnx")
+    made.resealed(graph, uncalibrated)
+    with pytest.raises(DataError) as caught:
+        open_champion(graph, engine="onnx")
+    assert re.fullmatch(
+        r"the champion, opened by onnxruntime cpu float32, gives probabilities that are not those "
+        r"of its scores at the temperature in champion\.json \(1\): up to 0\.\d{4} apart \(tol"
+        r"erance 0\.002\)\. One of the two was changed\. Make the champion again, .*",
+        str(caught.value),
+    )
 
 
 def test_newer_goldens(champion: Path) -> None:
     """A schema that comes later is not guessed at."""
-    path = champion / "goldens" / "goldens.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "schema": 2}))
+    changed(champion, schema=2)
     with pytest.raises(DataError, match=r"schema must be 1, .* but is 2\. Use the Bakeoff that"):
         read(champion)
 

@@ -57,7 +57,8 @@ def test_a_flipped_bit_is_found_in_every_file(champion: Path, name: str) -> None
         (champion / name).write_bytes(content)
         assert refused(champion) == (
             f"{name} of {champion} is not what was written: its SHA-256 is not the one in "
-            "manifest.json. Make the champion again, or get it again from where it came from."
+            "manifest.json; the file was changed, or the manifest's entry of it. Make the champion "
+            "again, or get it again from where it came from."
         )
         content[place] ^= 1
         (champion / name).write_bytes(content)
@@ -145,20 +146,29 @@ def test_what_has_to_be_there_has_to_be_listed(champion: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content",
+    ("content", "reason"),
     [
-        b"",
-        b"[]",
-        b"{}",
-        b'{"schema": 1, "kind": "manifest", "files": {"a": {}}}',
-        b"\xff",
-        b"[" * 9999,
+        (b"", "it is not valid JSON"),
+        (b"[]", "it is no manifest of a champion"),
+        (b"{}", "it is no manifest of a champion"),
+        (b'{"schema": 1, "kind": "run", "files": {}}', "it is no manifest of a champion"),
+        (
+            b'{"schema": 1, "kind": "manifest", "files": {"a": {}}}',
+            "its entry of a is no size and SHA-256",
+        ),
+        (b"\xff", "it is not valid JSON"),
+        (b"[" * 9999, "it is not valid JSON"),
     ],
 )
-def test_a_manifest_of_something_else_is_refused(champion: Path, content: bytes) -> None:
+def test_a_manifest_of_something_else_is_refused(
+    champion: Path, content: bytes, reason: str
+) -> None:
     """What is no manifest is refused in words, whatever it is."""
     (champion / "manifest.json").write_bytes(content)
-    assert refused(champion).startswith(f"manifest.json of {champion} is not what was written.")
+    assert refused(champion) == (
+        f"manifest.json of {champion} is not what was written: {reason}. Make the champion again, "
+        "or get it again from where it came from."
+    )
 
 
 def test_a_newer_manifest_is_for_a_newer_bakeoff(champion: Path) -> None:
@@ -168,6 +178,63 @@ def test_a_newer_manifest_is_for_a_newer_bakeoff(champion: Path) -> None:
         f"manifest.json of {champion} is of schema 2, and this Bakeoff reads up to 1. "
         "Use the Bakeoff that wrote it."
     )
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [{"sha256": "0" * 63, "bytes": 3}, {"sha256": "g" * 64, "bytes": 3}]
+    + [{"sha256": "0" * 64, "bytes": size} for size in (-1, 1.0, True)]
+    + [{"sha256": "0" * 64, "bytes": 3, "more": 1}],
+)
+def test_an_entry_that_is_none(champion: Path, entry: object) -> None:
+    """A manifest's fault is not reported as that of the file which the entry is of."""
+    document = told(champion)
+    document["files"]["README.md"] = entry
+    (champion / "manifest.json").write_text(json.dumps(document))
+    assert refused(champion).startswith(
+        f"manifest.json of {champion} is not what was written: its entry of README.md is no size "
+        "and SHA-256."
+    )
+
+
+def test_a_file_by_another_name(champion: Path) -> None:
+    """Where a file that is missing is there by another name, it is said which."""
+    (champion / "goldens" / "1000.png").rename(champion / "goldens" / "1000.pnf")
+    assert refused(champion).startswith(
+        f"goldens/1000.png of {champion} is missing, and goldens/1000.pnf has its bytes: the file "
+        "or its entry in manifest.json changed."
+    )
+
+
+@pytest.mark.parametrize("name", ["extra", "goldens/extra", "extra/more"])
+def test_a_foreign_empty_folder_is_named(champion: Path, name: str) -> None:
+    """A folder is added, too, even if nothing lies in it but what a system left."""
+    (champion / name).mkdir(parents=True)
+    expected = f"{name}/ of {champion} does not belong to the champion: nothing may be added"
+    assert expected in refused(champion)
+    (champion / name / ".DS_Store").write_bytes(b"x")
+    assert expected in refused(champion)
+
+
+LITTER = [".DS_Store", "Thumbs.db", "desktop.ini", "Desktop.ini", "._README.md"]
+
+
+@pytest.mark.parametrize("name", [*LITTER, "goldens/.DS_Store", "goldens/._1000.png"])
+def test_what_systems_leave_is_passed_over(champion: Path, name: str) -> None:
+    """Files that systems put into folders change nothing, and are not sealed with the rest."""
+    before = manifest.verify(champion)
+    (champion / name).write_bytes(b"x")
+    assert manifest.verify(champion) == manifest.write(champion) == before
+
+
+def test_only_files_are_passed_over(champion: Path, tmp_path: Path) -> None:
+    """A link or a folder of such a name is refused like any other."""
+    (champion / ".DS_Store").symlink_to(tmp_path)
+    assert "is a link: a champion holds its files itself" in refused(champion)
+    (champion / ".DS_Store").unlink()
+    (champion / "._code").mkdir()
+    (champion / "._code" / "run.py").write_bytes(b"x")
+    assert f"._code/run.py of {champion} does not belong" in refused(champion)
 
 
 def test_the_signature_comes_later(champion: Path) -> None:

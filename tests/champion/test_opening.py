@@ -95,8 +95,31 @@ def test_arguments(champion: Path) -> None:
     """Arguments are checked before anything is read."""
     assert "Did you mean 'onnx'?" in refused(champion, engine="onx")
     assert "threads must be at least 1, but is 0." in refused(champion, threads=0)
-    with pytest.raises(ArgumentError, match=r"device cannot be used here \(.*\), but is 'warp'"):
-        bakeoff.open(champion, engine="torch", device="warp")
+    for one in ("warp", "gpu", "cuda:x", 3):
+        assert refused(champion, device=one) == (
+            f"device must be one of those there are, but is {one!r}. Known: cpu; cuda, a GPU of "
+            "NVIDIA's or AMD's, or cuda:1 for the second; mps, one of Apple's; xpu, one of Intel's."
+        )
+    with pytest.raises(ArgumentError, match=r"device cannot be used here \(.*\), but is 'cuda:99'"):
+        bakeoff.open(champion, engine="torch", device="cuda:99")
+
+
+@pytest.mark.parametrize(
+    ("path", "how", "message"),
+    [
+        (3, {}, "path must be the path of a champion, as text or a Path, but is 3."),
+        (b"x", {}, "path must be the path of a champion, as text or a Path, but is b'x'."),
+        ("x", {"threads": "a"}, "threads must be a whole number, but is 'a'."),
+        ("x", {"threads": True}, "threads must be a whole number, but is True."),
+        ("x", {"engine": None}, "engine must be one of those there are."),
+        ("x", {"key": 3}, "key must be the path of a public key, or its bytes, but is 'int'."),
+    ],
+)
+def test_arguments_of_another_kind(path: Any, how: dict[str, Any], message: str) -> None:
+    """What no engine or path can be is refused in words, as a wrong value is in Python."""
+    with pytest.raises(ArgumentError) as caught:
+        bakeoff.open(path, **how)
+    assert str(caught.value).startswith(message)
 
 
 @pytest.mark.parametrize("engine", ["onnx", "openvino"])
@@ -131,7 +154,7 @@ def test_without_graph_and_torch(champion: Path, monkeypatch: pytest.MonkeyPatch
 def test_engines_on_the_processor_alone(graph: Path, engine: str) -> None:
     """A device that an engine does not know is refused."""
     pytest.importorskip("openvino" if engine == "openvino" else "onnxruntime")
-    assert "device must be 'cpu'" in refused(graph, engine=engine, device="tpu")
+    assert "device must be 'cpu'" in refused(graph, engine=engine, device="mps")
 
 
 def test_a_newer_champion(champion: Path) -> None:
@@ -174,6 +197,9 @@ def test_parts_that_do_not_fit(champion: Path) -> None:
         with pytest.raises(kind) as caught:
             bakeoff.open(champion, engine="torch")
         assert name.split(".")[0] in str(caught.value).lower()
+        if name != "weights.safetensors":
+            assert str(caught.value).startswith(f"{name} of {champion}")
+            assert "Make the champion again, or get it again" in str(caught.value)
 
 
 def test_a_pickled_array_is_not_opened(champion: Path) -> None:
@@ -183,7 +209,9 @@ def test_a_pickled_array_is_not_opened(champion: Path) -> None:
     def pickle(folder: Path) -> None:
         np.savez(folder / "reference.npz", confidence=np.array([{}], object))
 
-    expected = f"reference.npz of {champion} is not what was written."
+    expected = (
+        f"reference.npz of {champion} is not what was written: it holds no plain arrays. Make"
+    )
     assert expected in refused(made.resealed(champion, pickle), engine="torch")
 
 

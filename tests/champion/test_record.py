@@ -77,12 +77,23 @@ def test_what_is_optional_may_be_missing() -> None:
             "champion.json: unknown: threshold is required and is missing.",
         ),
         ({"kind": "run"}, "champion.json must be a JSON object of the kind 'champion'."),
-        ({"schema": "1"}, "champion.json: schema must be a whole number, but is '1'."),
+        ({"schema": "1"}, "champion.json: schema must be a whole number from 0 on, but is '1'."),
     ],
 )
 def test_what_is_wrong_is_named(changes: dict[str, Any], message: str) -> None:
-    """Every field that is missing, foreign or of another type is named."""
-    assert refused(document(**changes)).startswith(message)
+    """Every field that is missing, foreign or of another type is named, with a way out."""
+    said = refused(document(**changes))
+    assert said.startswith(message)
+    assert said.endswith("Make the champion again, or get it again from where it came from.")
+
+
+def test_a_method_that_is_not_known() -> None:
+    """A way to tell what is foreign that this Bakeoff has not got is found before any picture."""
+    other = record.dumps(replace(made.record_of(), unknown=replace(UNKNOWN, method="aura")))
+    assert refused(other) == (
+        "champion.json: unknown: method must be 'energy' or 'doubt', which this Bakeoff knows, but "
+        "is 'aura'. Use the Bakeoff that wrote it."
+    )
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", b"\xff\xfe", "[" * 9999, "null"])

@@ -81,8 +81,10 @@ def test_another_key_is_refused(champion: Path, keys: Keys, tmp_path: Path) -> N
 
 def test_no_signature_is_refused(champion: Path, keys: Keys) -> None:
     """Where a key is asked for, a champion without a signature is not opened."""
-    expected = f"{champion} has no signature, and one by a key is asked for."
-    assert refused(champion, keys.public).startswith(expected)
+    assert refused(champion, keys.public) == (
+        f"{champion} has no signature, and one by a key is asked for. Until whoever made it has "
+        "signed it (bakeoff champion sign CHAMPION --key FILE), nothing says whose it is."
+    )
     with pytest.raises(DataError, match="has no signature"):
         open_champion(champion, key=keys.public)
 
@@ -142,25 +144,37 @@ def test_what_is_broken_is_not_signed(champion: Path, keys: Keys) -> None:
 @pytest.mark.parametrize(
     ("which", "rule"),
     [
-        ("public", "is not a private key"),
+        ("public", "is a public key, and one signs with the private one"),
+        ("junk", "is not a private key"),
         ("missing", "cannot be read (No such file or directory)"),
     ],
 )
 def test_keys_that_cannot_sign(champion: Path, keys: Keys, which: str, rule: str) -> None:
     """What is no private key is named."""
     path = keys.public if which == "public" else keys.private.with_name("no")
+    if which == "junk":
+        path.write_bytes(b"junk")
     with pytest.raises(DataError) as caught:
         signing.sign(champion, path)
     assert str(caught.value) == (
-        f"the key {path} {rule}. Make a pair with: bakeoff champion keys FILE"
+        f"the key {path} {rule}. Give the private key, the file beside the one whose name ends in "
+        ".pub. Where there is none, make a pair with: bakeoff champion keys FILE"
     )
 
 
 def test_keys_that_cannot_verify(champion: Path, keys: Keys) -> None:
     """The private key is not taken for the public one, nor anything else."""
     signing.sign(champion, keys.private)
-    assert "is a private key, and the public one is asked for" in refused(champion, keys.private)
-    assert refused(champion, b"junk").startswith("the key is not a key.")
+    way = (
+        "Give the public key of whoever signed it: the file whose name ends in .pub, which was "
+        "made beside the private one."
+    )
+    rule = "is a private key, and the public one is asked for"
+    assert refused(champion, keys.private) == f"the key {keys.private} {rule}. {way}"
+    assert refused(champion, b"junk") == f"the key is not a key. {way}"
+    missing = keys.public.with_name("no.pub")
+    expected = f"the key {missing} cannot be read (No such file or directory). {way}"
+    assert refused(champion, missing) == expected
 
 
 def test_a_passphrase_is_not_asked_for(champion: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bakeoff.champion import archive
 from bakeoff.cli import main
 from tests.champion.crowned import light
 from tests.pictures import encoded, photograph
@@ -38,6 +39,18 @@ def test_of_a_bakeoff(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Non
     assert "weights.safetensors" in found["files"]
 
 
+def test_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without anything behind it the help is printed, which says that DIR may follow and where
+    its options are; nothing is called an error."""
+    assert main(["champion"]) == 0
+    out, err = capsys.readouterr()
+    said = " ".join(out.split())
+    assert "Usage: bakeoff champion [OPTIONS] DIR | COMMAND" in said
+    assert "`bakeoff champion DIR` is `bakeoff champion make DIR`" in said
+    assert "options that `bakeoff champion make --help` lists" in said
+    assert err == ""
+
+
 def test_of_a_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """A run does not say where its pictures are: they have to be given."""
     out = tmp_path / "run"
@@ -51,8 +64,35 @@ def test_of_a_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert 'license: "mit"' in (out / "champion" / "README.md").read_text()
 
 
+def test_another_seed_asked_for(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """What stands there is not called the champion of another seed, nor of other goldens."""
+    out = tmp_path / "out"
+    baked(out, near(), seeds=2, test=False)
+    assert main(["champion", str(out), "--seed", "0", "--quiet"]) == 0
+    capsys.readouterr()
+    assert main(["champion", str(out), "--seed", "1"]) == 2
+    said, told = capsys.readouterr()
+    assert said == ""
+    assert "It was made before" not in told
+    assert f"{out / 'champion'} is there already (near, seed 0), and" in told
+
+
+def test_a_place_that_cannot_be(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """What the system refuses at --out is one paragraph, not a fault of the program."""
+    out = tmp_path / "run"
+    run(out, near())
+    long = tmp_path / ("x" * 300)
+    words = ["champion", str(out), "--data", "digits", "--quiet", "--out", str(long)]
+    assert main(words) == 2
+    assert capsys.readouterr().err == (
+        f"Error: the champion in {long} cannot be written: file name too long. Give another --out."
+        "\n"
+    )
+
+
 def test_goldens_of_ones_own(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    """With --goldens none of the data travels, and the card says so; the plan of the split does."""
+    """With --goldens no picture of validation travels; of neighbours, who are pictures, it is said
+    all the same. The plan of the split travels."""
     out, own = tmp_path / "run", tmp_path / "own"
     run(out, near())
     own.mkdir()
@@ -67,7 +107,12 @@ def test_goldens_of_ones_own(capsys: pytest.CaptureFixture[str], tmp_path: Path)
     capsys.readouterr()
     assert main([*words, "--goldens", str(own), "--out", str(tmp_path / "own-champion")]) == 0
     made = tmp_path / "own-champion"
-    assert "Own pictures; none of the data travels." in (made / "README.md").read_text()
+    assert "! The data travels with it: weights.safetensors holds reduced copies" in (
+        capsys.readouterr().out
+    )
+    card = (made / "README.md").read_text()
+    assert "a few pictures of the validation part" not in card
+    assert "none of the data travels" not in card
     told = json.loads((made / "goldens" / "goldens.json").read_text())["pictures"]
     assert [one["label"] for one in told] == [None] * 8
     told = json.loads((made / "champion.json").read_text())["data"]
@@ -89,6 +134,9 @@ def test_signed_and_verified(capsys: pytest.CaptureFixture[str], tmp_path: Path)
     assert main(["champion", "sign", champion, "--key", key]) == 0
     assert "Signed: " in capsys.readouterr().out
     assert main(["champion", "verify", champion, "--key", f"{key}.pub"]) == 0
+    assert "Signed by " in capsys.readouterr().out
+    packed = str(archive.pack(Path(champion), tmp_path / "mine.bakeoff"))
+    assert main(["champion", "verify", packed]) == 0
     assert "Signed by " in capsys.readouterr().out
     card = Path(champion) / "README.md"
     card.write_bytes(card.read_bytes()[:-1] + b"x")

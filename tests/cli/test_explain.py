@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,8 +34,30 @@ def test_a_picture_is_explained(
     said, aside = capsys.readouterr()
     assert said.startswith("sky: ")
     assert said.endswith("%, by Grad-CAM\n")
-    assert aside == "Made for a test.\nWritten: sky-explained.png\n"
+    assert aside == "Written: sky-explained.png\n"
     assert header(tmp_path / "sky-explained.png").format == "PNG"
+
+
+def test_what_is_known_before(
+    tmp_path: Path, picture: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a champion's notes only those are said after which no answer is worth anything."""
+    told = replace(made.record_of(), notes=("Made for a test.", "BROKEN: it learned nothing."))
+    champion, out = made.champion(tmp_path / "champion", told), tmp_path / "out.png"
+    assert main(["explain", str(champion), str(picture), "--out", str(out)]) == 0
+    assert capsys.readouterr().err == f"BROKEN: it learned nothing.\nWritten: {out}\n"
+
+
+def test_the_picture_itself_is_left_alone(
+    tmp_path: Path, picture: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is there is replaced, but never by its own explanation."""
+    champion, before = made.plain(tmp_path / "champion"), picture.read_bytes()
+    assert main(["explain", str(champion), str(picture), "--out", str(picture)]) == 2
+    assert capsys.readouterr().err == (
+        f"Error: --out must not be the picture itself, but is {str(picture)!r}.\n"
+    )
+    assert picture.read_bytes() == before
 
 
 def test_another_class_and_neighbours(
@@ -96,3 +119,12 @@ def test_the_users_mistakes(
     assert main(["explain", str(champion), str(picture), *words]) == 2
     assert capsys.readouterr() == ("", message)
     assert not list(tmp_path.glob("x.*"))
+
+
+def test_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A folder in the place of a picture is answered with the command that takes one."""
+    assert main(["explain", "boxed", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == (
+        f"Error: {tmp_path} is a folder, and one picture at a time is explained. Give one of it. "
+        f"All are answered by: bakeoff predict boxed {tmp_path}\n"
+    )

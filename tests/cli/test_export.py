@@ -29,7 +29,9 @@ def test_told(champion: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said."""
     assert main(["export", str(champion), "--to", "onnx"]) == 0
     out, err = capsys.readouterr()
-    first, engine, goldens, fast = out.splitlines()
+    first, takes, fitted, engine, goldens, fast = out.splitlines()
+    assert takes.startswith("  takes pictures: uint8, N×16×16×3, red, green, blue; any other size")
+    assert fitted == "  how a picture becomes 16×16 (crop, area) is not: predict.py does that"
     assert first.startswith(f"{champion}-onnx: 0.0") and first.endswith(" MB in 5 files")
     assert engine == "onnxruntime cpu float32"
     assert goldens.startswith("  8 goldens: probabilities at most ")
@@ -49,10 +51,26 @@ def test_as_json(champion: Path, capsys: pytest.CaptureFixture[str], tmp_path: P
 
 
 def test_mistakes(champion: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A form that is not known is one sentence; exit code 2, and nothing is written."""
+    """An unknown form, or an option that has no use, is one sentence; exit code 2, and nothing is
+    written."""
+    assert main(["export", str(champion), "--to", "onnx", "--force"]) == 2
+    assert capsys.readouterr().err == (
+        "Error: --force has nothing to overrule: what an export loses is only measured with "
+        "--data.\n"
+    )
     assert main(["export", str(champion), "--to", "onx"]) == 2
     assert capsys.readouterr().err.startswith("Error: --to must be a known form, but is 'onx'.")
     assert [path.name for path in champion.parent.iterdir()] == ["champion"]
+
+
+def test_nothing_to_force(champion: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """--force overrules what --data measures; alone it would promise something that it does not
+    do."""
+    assert main(["export", str(champion), "--to", "onnx", "--force"]) == 2
+    assert capsys.readouterr().err == (
+        "Error: --force has nothing to overrule: what an export loses is only measured with "
+        "--data.\n"
+    )
 
 
 def test_the_forms_are_those_there_are() -> None:

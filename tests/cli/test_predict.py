@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bakeoff.champion import signing
+from bakeoff.champion import record, signing
 from bakeoff.champion.opening import open as open_champion
+from bakeoff.champion.record import Unknown
 from bakeoff.cli import main
 from tests.champion import made
 
@@ -95,7 +97,7 @@ def test_csv(capsys: pytest.CaptureFixture[str], champion: Path, photos: Path) -
     ]
     for name, row, one in zip(ORDER, rows, expected(champion, photos), strict=True):
         assert row["path"] == str(photos / name)
-        assert (row["label"], row["unknown"], row["strangeness"]) == (one.label, "no", "")
+        assert (row["label"], row["unknown"], row["strangeness"]) == (one.label, "", "")
         assert float(row["probability"]) == pytest.approx(one.probability, abs=1e-4)
         assert row["label_2"] == list(one.probabilities)[1]
 
@@ -117,7 +119,7 @@ def test_json(capsys: pytest.CaptureFixture[str], champion: Path, photos: Path) 
     for name, row, one in zip(ORDER, document["pictures"], told, strict=True):
         assert row["path"] == str(photos / name)
         assert row["probabilities"] == pytest.approx(dict(one.probabilities), abs=1e-5)
-        assert (row["label"], row["unknown"]) == (one.label, one.unknown)
+        assert (row["label"], row["unknown"]) == (one.label, None)
     assert [one["path"] for one in document["broken"]] == [str(photos / "broken.jpg")]
 
 
@@ -153,6 +155,41 @@ def test_mistakes(
     """Options are checked before anything is opened."""
     code, _, err = ran(capsys, champion, photos, *words)
     assert (code, err) == (2, f"Error: {message}\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--engine", "onx"], "--engine must be one of those there are, but is 'onx'. Did you"),
+        (["--device", "gpu"], "--device must be one of those there are, but is 'gpu'. Known: cpu;"),
+        (["--threads", "0"], "--threads must be at least 1, but is 0."),
+        (["--engine", "onnx"], "which the engine 'onnx' computes. Take --engine torch, or make"),
+    ],
+)
+def test_options_are_called_as_they_were_typed(
+    capsys: pytest.CaptureFixture[str],
+    champion: Path,
+    photos: Path,
+    words: list[str],
+    message: str,
+) -> None:
+    """What opening a champion refuses is told of the option, not of the argument in Python."""
+    assert main(["predict", str(champion), str(photos / "0.png"), *words]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_champion_that_knows_what_is_foreign(
+    capsys: pytest.CaptureFixture[str], champion: Path, photos: Path
+) -> None:
+    """Where it was measured, each answer says yes or no, and true or false."""
+    unknown = Unknown(method="energy", threshold=1e9, false_alarms=0.05, foreign=())
+    told = record.dumps(replace(made.record_of(), unknown=unknown))
+    made.resealed(champion, lambda folder: (folder / record.FILE).write_text(told))
+    _, out, _ = ran(capsys, champion, photos / "0.png", "--csv")
+    (row,) = csv.DictReader(io.StringIO(out))
+    assert (row["unknown"], row["strangeness"] != "") == ("no", True)
+    _, out, _ = ran(capsys, champion, photos / "0.png", "--json")
+    assert json.loads(out)["pictures"][0]["unknown"] is False
 
 
 def test_nothing_to_look_at(

@@ -146,6 +146,22 @@ def test_a_file_in_the_caches_place_is_reported(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.parametrize("place", ["", "one", "one/in/it", ".one.0123.making"])
+def test_whatever_is_wrong_with_the_place_is_said(tmp_path: Path, place: str) -> None:
+    """Of it, of folders above it and of what is made on the way, in the system's words."""
+    with pytest.raises(CacheError) as caught, writing("the pack", tmp_path / "one"):
+        raise OSError(errno.EIO, "Input/output error", str(tmp_path / place))
+    assert str(caught.value).startswith(
+        f"the pack in {tmp_path / 'one'} cannot be written: input/output error."
+    )
+
+
+def test_other_files_errors_pass_unchanged(tmp_path: Path) -> None:
+    """What is only read meanwhile, even from beside it, is not said to be unwritable."""
+    with pytest.raises(FileNotFoundError), writing("the pack", tmp_path / "one"):
+        (tmp_path / "another").read_bytes()
+
+
 def test_other_errors_pass_unchanged(tmp_path: Path) -> None:
     """What is not about writing is not dressed up as if it were."""
     with pytest.raises(OSError, match="strange"), writing("the pack", tmp_path):

@@ -32,6 +32,7 @@ def test_chances(p: float, text: str) -> None:
 def test_counts_and_lists() -> None:
     """In the singular where it is one; of many names the first few."""
     assert (count(1, "seed"), count(12000, "picture")) == ("1 seed", "12,000 pictures")
+    assert (count(1, "class"), count(10, "class")) == ("1 class", "10 classes")
     assert [listed(list("abcdefg"[:n])) for n in (1, 2, 3, 7)] == [
         "a",
         "a and b",

@@ -17,7 +17,7 @@ from bakeoff.data.dataset import Dataset, load
 from bakeoff.data.labels import read
 from bakeoff.evaluation.label_errors import Suspects, suspects
 from bakeoff.evaluation.predictions import Predictions
-from bakeoff.report.label_page import label_page, suspects_csv
+from bakeoff.report.label_page import label_page, sentence, suspects_csv
 from tests.report.test_browser import DARK, LIGHT, PHONE, PLAIN, SWITCHES, chromium
 
 
@@ -90,6 +90,31 @@ def test_without_suspects_it_says_so(made: Made) -> None:
     assert "✓ No label is more likely wrong than right." in text
     assert "fixed.csv</button>" not in text
     assert suspects_csv(made.dataset, found) == "name,given,suggested,label,score\n"
+
+
+def test_how_many_and_of_how_many_it_can_be_told(made: Made) -> None:
+    """The sentence names both numbers, in words that fit any of them."""
+
+    def said(errors: float, *scores: float) -> str:
+        rows = np.arange(len(scores))
+        given: dict[str, Any] = {"rows": rows, "indices": rows, "given": rows, "suggested": rows}
+        found = Suspects(pictures=2500, errors=errors, scores=np.array(scores), **given)
+        return sentence(found, part="validation")
+
+    head = "Of 2,500 validation pictures, "
+    assert said(6.2, *[0.2] * 6) == (
+        f"{head}about 6 are thought to bear a wrong label. The 6 likeliest are listed: about 1 of "
+        "these should be wrong, and in the rest the network is."
+    )
+    assert said(2.0, 0.1, 0.1) == (
+        f"{head}about 2 are thought to bear a wrong label. The 2 likeliest are listed: hardly any "
+        "of these should be wrong."
+    )
+    assert said(1.2, 0.6) == (
+        f"{head}about 1 is thought to bear a wrong label. The likeliest is listed: its label is "
+        "wrong with a likelihood of 60.0%."
+    )
+    assert said(0.9) == f"{head}no label is suspected to be wrong."
 
 
 def test_neighbours_stand_beside(made: Made) -> None:

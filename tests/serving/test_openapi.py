@@ -37,11 +37,9 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Within]:
 def checks() -> list[Any]:
     """Statuses, kinds and shapes are those that are described, and none is 500. That what fits the
     description is accepted is not asked: no description tells a picture from other bytes."""
-    from schemathesis.checks import not_a_server_error
     from schemathesis.specs.openapi import checks as known
 
     return [
-        not_a_server_error,
         known.status_code_conformance,
         known.content_type_conformance,
         known.response_headers_conformance,
@@ -70,6 +68,8 @@ def hold(service: Within, path: str, method: str, mode: str, count: int) -> Coun
             case.path_parameters["version"] = "1"
         answer = case.call(base_url=f"http://127.0.0.1:{service.port}")
         found[answer.status_code] += 1
+        # That there is no room, or no time within the deadline that was asked for, is an answer.
+        assert answer.status_code < 500 or answer.status_code == 503, answer.text
         case.validate_response(answer, checks=held)
 
     run()

@@ -116,7 +116,8 @@ def test_files_in_json(service: Within) -> None:
     expected = [said(service, one) for one in (PNG, OTHER)]
     assert found["label"] == [one.label for one in expected]
     assert found["probability"] == pytest.approx([one.probability for one in expected], abs=1e-6)
-    assert found["none_of_these"] == [one.unknown for one in expected]
+    # The protocol knows no null: what was not measured is not called foreign.
+    assert found["none_of_these"] == [False, False]
     rows = np.array(found["probabilities"]).reshape(2, 3)
     for row, one in zip(rows, expected, strict=True):
         assert row == pytest.approx([one.probabilities[name] for name in made.CLASSES], abs=1e-6)

@@ -10,7 +10,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from bakeoff.champion.crowning.card_numbers import calibration, classes, headline, unknown
+from bakeoff.champion.crowning.card_numbers import calibration, classes, headline
+from bakeoff.champion.crowning.card_unknown import unknown
+from bakeoff.champion.crowning.card_weights import learnt, travelling
 from bakeoff.champion.record import Record
 from bakeoff.evaluation.phrases import count, listed
 from bakeoff.spec.estimator import Estimator
@@ -40,7 +42,7 @@ def card(record: Record, recipe: Recipe, *, files: Sequence[str], terms: str | N
         _preprocessing(recipe.preprocess),
         _training(record, recipe),
         _limits(record),
-        _privacy(record),
+        ["## What travels with it", "", *travelling(record), ""],
         _use(record, files),
     ]
     return "\n".join(line for part in parts for line in part)
@@ -80,8 +82,8 @@ def _what(record: Record, recipe: Recipe) -> list[str]:
     verdict = record.data["verdict"]
     shown = listed(record.classes, 12)
     lines = [
-        f"An image classifier: {_plain(recipe.note) or 'a recipe of its own'} It sorts pictures "
-        f"into {count(len(record.classes), 'class').replace('classs', 'classes')}: "
+        f"An image classifier: {_sentence(recipe.note)} It sorts pictures into "
+        f"{count(len(record.classes), 'class')}: "
         f"{_plain(shown)}.",
         "",
     ]
@@ -112,8 +114,13 @@ def _data(record: Record) -> list[str]:
     opened = data["opened"]
     if opened is None:
         return [*lines, "The test part is sealed.", ""]
-    times = "once" if opened == 1 else f"{opened} times"
-    return [*lines, f"The test part had been opened {times} when this was measured.", ""]
+    told = "The test part was opened once, for these numbers."
+    if opened > 1:
+        told = (
+            f"The test part was opened for these numbers, and had been opened "
+            f"{count(opened - 1, 'time')} before: {opened:,} times in all."
+        )
+    return [*lines, told, ""]
 
 
 def _preprocessing(preprocess: Preprocess) -> list[str]:
@@ -138,18 +145,17 @@ def _preprocessing(preprocess: Preprocess) -> list[str]:
 def _training(record: Record, recipe: Recipe) -> list[str]:
     environment = record.environment
     libraries = ", ".join(f"{name} {found}" for name, found in environment["libraries"].items())
-    how = "Fitted, without stages."
+    how = "Fitted, without stages. " * bool(record.data["weights"]["learnt"])
     if not isinstance(recipe.network, Estimator):
         epochs = sum(stage.epochs for stage in recipe.stages)
         stages = count(len(recipe.stages), "stage")
-        how = f"{stages}, at most {epochs:g} epochs in all."
-    halved = " and kept in half precision" * (record.weights.dtype == "float16")
+        how = f"{stages}, at most {epochs:g} epochs in all. "
     return [
         "## Training",
         "",
         f"Recipe `{record.name}` (all of it in `recipe.json`, digest "
-        f"`{record.digests['recipe'][:16]}`), seed {record.seed}. {how} "
-        f"{record.weights.parameters:,} numbers were learnt{halved}. On "
+        f"`{record.digests['recipe'][:16]}`), seed {record.seed}. {how}"
+        f"{learnt(record)} Made on "
         f"{environment['device']['place']} in {environment['device']['dtype']}; {libraries}; "
         f"{environment['system']}, Python {environment['python']}.",
         "",
@@ -167,20 +173,6 @@ def _limits(record: Record) -> list[str]:
         "data itself may be unlike what it will be used on.",
     ]
     return ["## Limits", "", *_bullets(lines), ""]
-
-
-def _privacy(record: Record) -> list[str]:
-    own = (
-        "Own pictures; none of the data travels. `goldens/` holds pictures that were given for it, "
-        "none of which is in the data. Of the data it keeps statistics alone (`reference.npz`)."
-    )
-    validation = (
-        "`goldens/` holds a few pictures of the validation part, as they came or made smaller, "
-        "with their labels. Whoever gets this champion gets them. Do not pass it on where those "
-        "pictures may not be."
-    )
-    told = own if record.data["goldens"] == "own" else validation
-    return ["## What travels with it", "", told, ""]
 
 
 def _use(record: Record, files: Sequence[str]) -> list[str]:
@@ -211,6 +203,12 @@ def _use(record: Record, files: Sequence[str]) -> list[str]:
         f"Made {record.made} by Bakeoff {record.bakeoff}; code `{record.digests['code'][:16]}`.",
         "",
     ]
+
+
+def _sentence(note: str) -> str:
+    """A recipe's note with a full stop, whoever wrote it."""
+    told = _plain(note) or "a recipe of its own"
+    return told if told.endswith((".", "!", "?")) else f"{told}."
 
 
 def _bullets(texts: Iterable[str]) -> list[str]:

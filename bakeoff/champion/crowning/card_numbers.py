@@ -9,7 +9,7 @@ from bakeoff.champion.record import Record
 from bakeoff.evaluation.metrics import ClassScore, Confused, Metrics, classification_report
 from bakeoff.evaluation.phrases import count, points, share
 
-__all__ = ["calibration", "classes", "headline", "unknown"]
+__all__ = ["calibration", "classes", "headline"]
 
 Facts = Mapping[str, Any]
 
@@ -47,7 +47,8 @@ def headline(record: Record) -> list[str]:
         "The interval of one seed is of other pictures seen by this same network; that of the mean "
         "is of training once more, too."
         if several
-        else "One seed was measured: how much another training would differ is not known.",
+        else measured["sameness"]
+        or "One seed was measured: how much another training would differ is not known.",
         "",
         _replayed(record),
     ]
@@ -96,39 +97,6 @@ def calibration(record: Record) -> list[str]:
         cells = (_number(one) for one in (ece["before"], ece["after"], *_both(loss)))
         lines.append(f"| test ({measured['pictures']:,} pictures) | {' | '.join(cells)} |")
     return lines
-
-
-def unknown(record: Record) -> list[str]:
-    """How far foreign pictures are recognised, and at what price."""
-    found = record.unknown
-    if found is None:
-        return [f"Not offered: {record.metrics['unknown']['why_not']}"]
-    told = record.metrics["unknown"]
-    lines = [
-        f"A picture is called *none of these* where its {_METHODS[found.method]} is beyond a "
-        f"threshold at which {share(told['stated'], 0)} of the pictures that do belong to a class "
-        f"are called so by mistake. Measured crosswise on halves of "
-        f"{count(told['pictures'], 'validation picture')}: {_interval(told['alarms'])}. Recognised "
-        "of pictures that belong to none, all made by program:",
-        "",
-        "| kind | pictures | recognised | interval |",
-        "| :-- | --: | --: | --: |",
-    ]
-    for one in found.foreign:
-        low, high = share(one["low"]), share(one["high"])
-        recognised = share(one["recognised"])
-        lines.append(f"| {one['name']} | {one['pictures']:,} | {recognised} | {low} to {high} |")
-    return [
-        *lines,
-        "",
-        "Photographs of other things are harder than these: count on fewer.",
-    ]
-
-
-_METHODS = {
-    "energy": "energy (how little any class answers)",
-    "doubt": "doubt (how unsure the answer is)",
-}
 
 
 def _replayed(record: Record) -> str:

@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bakeoff.champion.crowning.keeping import kept, warning
 from bakeoff.runs.folder import Folder
+from bakeoff.runs.repeatable import repeatable
 from bakeoff.runs.run import Run
 from bakeoff.spec.errors import DataError, SpecError, one_of
+from bakeoff.spec.estimator import Estimator
 
 __all__ = ["Chosen", "chosen"]
 
@@ -55,13 +58,39 @@ class Chosen:
     def notes(self) -> tuple[str, ...]:
         """What has to be known before any number is believed."""
         if self.bakeoff is None or self.row is None:
-            return tuple(dict.fromkeys([*self._standing(), *self.run.result()["warnings"]]))
+            own = self.run.result()["warnings"]
+            return tuple(dict.fromkeys([*self._standing(), *own, *self._kept()]))
         # Those of one contender come with its name; its own are in its row.
         names = tuple(f"{row['name']}: " for row in self.bakeoff["contenders"])
         of_all = [
             text for text in self.bakeoff["verdict"]["warnings"] if not text.startswith(names)
         ]
-        return tuple(dict.fromkeys([*self._standing(), *self.row["warnings"], *of_all]))
+        told = [*self._standing(), *self.row["warnings"], *of_all, *self._kept()]
+        return tuple(dict.fromkeys(told))
+
+    @property
+    def sameness(self) -> str | None:
+        """What another seed would give, where nothing is random that would show in it."""
+        recipe = self.run.recipe()
+        random = self.run.result()["random_weights"]
+        fixed = (
+            repeatable(recipe, random_weights=random)
+            if self.row is None
+            else bool(self.row["deterministic"])
+        )
+        if not fixed:
+            return None
+        several = self.row is not None and len(self.row["runs"]) > 1
+        if isinstance(recipe.network, Estimator) and recipe.network.grid and not several:
+            return (
+                "Nothing in its fit is random: another seed gives the same, unless the folds that "
+                "it draws choose another of its settings."
+            )
+        return "Nothing in it is random: another seed gives the same."
+
+    def _kept(self) -> list[str]:
+        facts = kept(self.run.recipe(), self.run.environment()["data"]["sizes"]["train"])
+        return [] if facts is None else [warning(facts)]
 
     def _standing(self) -> list[str]:
         if self.bakeoff is None:

@@ -25,18 +25,18 @@ from bakeoff.champion.crowning.choosing import Chosen, chosen
 from bakeoff.champion.crowning.graph import added_graph
 from bakeoff.champion.crowning.knowing import Knowing, knowing
 from bakeoff.champion.crowning.measured import calibrated, of_part, table_of
+from bakeoff.champion.crowning.origin import held, origin_of
 from bakeoff.champion.crowning.reference import statistics
 from bakeoff.champion.crowning.specimens import FEWEST, own, specimens
-from bakeoff.champion.crowning.standing import is_unsigned
+from bakeoff.champion.crowning.standing import is_unsigned, who
 from bakeoff.champion.goldens import write as write_goldens
 from bakeoff.champion.opening import open as opened_again
 from bakeoff.champion.record import Record, Unknown, Weights
-from bakeoff.champion.replay import Replay, refuse_others, replay
+from bakeoff.champion.rehearsal import Rehearsal, refuse_others, rehearse
 from bakeoff.champion.torch_engine import TorchEngine, rebuilt
 from bakeoff.data.cache import sync, writing
 from bakeoff.data.dataset import Dataset
 from bakeoff.data.progress import Progress, silent
-from bakeoff.models.fitted import FittedHead
 from bakeoff.runs.opening import refuse_other_data
 from bakeoff.runs.reopen import opened
 from bakeoff.spec import codec
@@ -82,10 +82,7 @@ def crown(
         raise ArgumentError("count", f"must be at least {FEWEST}: fewer prove little", count)
     found = chosen(source, recipe=recipe, seed=seed)
     refuse_other_data(found.run, dataset.digest)
-    if out.exists() and not (replacing and is_unsigned(out)):
-        rule = "is there already, and a champion is not written over"
-        raise DataError(str(out), rule, suggestion="Remove it, or give another --out.")
-    with _making(out) as folder:
+    with _making(out, replacing=replacing) as folder:
         folder.mkdir()
         _filled(
             folder,
@@ -123,10 +120,10 @@ def _filled(
 ) -> None:
     """Put all files into the folder of a champion, the manifest last."""
     recipe = found.run.recipe()
-    weights = _write_weights(folder / _WEIGHTS, found, dataset, half=half)
+    weights, origin = _write_weights(folder / _WEIGHTS, found, dataset, half=half)
     classifier = rebuilt(recipe, folder / _WEIGHTS, len(dataset.classes))
     raw = TorchEngine(classifier, temperature=1.0, device="cpu")
-    said = replay(raw, found.run, dataset, recipe.preprocess, progress=progress)
+    said = rehearse(raw, found.run, dataset, recipe.preprocess, progress=progress)
     refuse_others(said, found.run, half=half)
     temperature, calibration = calibrated(said.outputs.probabilities, said.labels)
     engine = TorchEngine(classifier, temperature=temperature, device="cpu")
@@ -134,7 +131,7 @@ def _filled(
         gold = own(golden, dataset, recipe.preprocess, engine)
     else:
         gold = specimens(said, dataset, recipe.preprocess, engine, count=golden)
-    write_goldens(folder, gold)
+    write_goldens(folder, gold, dataset.classes)
     knows = knowing(said, engine, dataset, recipe.preprocess, temperature, progress=progress)
     _write_reference(folder, said, knows, dataset, temperature)
     (folder / "recipe.json").write_text(codec.dumps(recipe), encoding="utf-8")
@@ -144,6 +141,7 @@ def _filled(
         dataset,
         recipe,
         weights=weights,
+        origin=origin,
         temperature=temperature,
         unknown=knows.unknown,
         metrics={
@@ -162,18 +160,18 @@ def _filled(
     manifest.write(folder)
 
 
-def _write_weights(path: Path, found: Chosen, dataset: Dataset, *, half: bool) -> Weights:
-    """The run's tensors, as they are shipped."""
+def _write_weights(
+    path: Path, found: Chosen, dataset: Dataset, *, half: bool
+) -> tuple[Weights, dict[str, Any]]:
+    """The run's tensors, as they are shipped; how they are kept, and what they are."""
     classifier = opened(found.run, classes=dataset.classes, device=choose("cpu"))
     tensors = {name: tensor.contiguous() for name, tensor in classifier.state_dict().items()}
     if half:
         tensors = {name: _halved(tensor) for name, tensor in tensors.items()}
     path.write_bytes(bytes_from_tensors(tensors))
-    held = sum(parameter.numel() for parameter in classifier.parameters())
-    if isinstance(classifier.head, FittedHead):
-        held += sum(tensor.numel() for tensor in classifier.head.state_dict().values())
     dtype: Literal["float32", "float16"] = "float16" if half else "float32"
-    return Weights(dtype=dtype, parameters=held)
+    told = origin_of(classifier, found.run.recipe(), pictures=len(dataset.split.train))
+    return Weights(dtype=dtype, parameters=held(classifier)), told
 
 
 def _halved(tensor: Tensor) -> Tensor:
@@ -185,7 +183,7 @@ def _halved(tensor: Tensor) -> Tensor:
 
 
 def _write_reference(
-    folder: Path, said: Replay, knows: Knowing, dataset: Dataset, temperature: float
+    folder: Path, said: Rehearsal, knows: Knowing, dataset: Dataset, temperature: float
 ) -> None:
     sizes = {name: getattr(dataset.scan, name)[said.indices] for name in ("widths", "heights")}
     arrays = statistics(said.outputs, temperature, **sizes)
@@ -193,7 +191,7 @@ def _write_reference(
     np.savez(folder / "reference.npz", allow_pickle=False, **arrays, **own)
 
 
-def _replayed(said: Replay) -> dict[str, Any]:
+def _replayed(said: Rehearsal) -> dict[str, Any]:
     return {
         "pictures": len(said.labels),
         "apart": said.apart,
@@ -219,6 +217,7 @@ def _record(
     recipe: Recipe,
     *,
     weights: Weights,
+    origin: dict[str, Any],
     temperature: float,
     unknown: Unknown | None,
     metrics: dict[str, Any],
@@ -255,6 +254,7 @@ def _record(
             "verdict": bakeoff["verdict"]["paragraph"] if bakeoff else None,
             "no_onnx": no_graph,
             "goldens": goldens,
+            "weights": origin,
         },
         environment={
             name: environment[name] for name in ("device", "libraries", "python", "system")
@@ -264,9 +264,12 @@ def _record(
 
 
 @contextmanager
-def _making(out: Path) -> Iterator[Path]:
+def _making(out: Path, *, replacing: bool) -> Iterator[Path]:
     """A place beside `out` to write at; what is left there goes away."""
     with writing("the champion", out, suggestion="Give another --out."):
+        if out.exists() and not (replacing and is_unsigned(out)):
+            rule = f"is there already{who(out)}, and a champion is not written over"
+            raise DataError(str(out), rule, suggestion="Remove it, or give another --out.")
         out.parent.mkdir(parents=True, exist_ok=True)
         made = out.with_name(f".{out.name}.{uuid.uuid4().hex[:8]}.making")
         try:

@@ -1,20 +1,31 @@
 """Pictures of nothing that a champion knows: to measure how many of them it recognises as foreign.
 
-Made here, from a seed: nothing is downloaded, and the same figures come out again. They are easier
-than another dataset's photographs, and what is measured on them says no more than it says.
+Made here, from a seed, or scans that are embedded: nothing is downloaded, and the same figures come
+out again. None are photographs of other things, and what is measured says no more than it says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["KINDS", "foreign"]
+from bakeoff.data.decode import fit
+from bakeoff.data.listing import ArrayPictures
+from bakeoff.data.sources.digits import find_digits
+from bakeoff.spec.errors import MissingExtraError
+from bakeoff.spec.image import Preprocess
+
+__all__ = ["KINDS", "SCANS", "foreign", "scans"]
 
 Pixels = npt.NDArray[np.uint8]
 Random = np.random.Generator
+
+SCANS = "scanned digits"
+"""A dataset that lies at hand wherever something can be fitted."""
+
+_NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 _PATCHES = 4
 """Along each side of a picture that is shuffled."""
@@ -29,6 +40,22 @@ def foreign(kind: str, own: Pixels, *, count: int, seed: int = 0) -> Pixels:
     assert own.ndim == 4, own.shape
     random = np.random.default_rng([seed, list(KINDS).index(kind)])
     return KINDS[kind](random, own, count)
+
+
+def scans(target: Preprocess, classes: Sequence[str], *, count: int) -> Pixels | None:
+    """`count` handwritten digits as the champion sees pictures; None where a digit may be one of
+    its classes, or where they are not installed."""
+    known = {name.strip().lower() for name in classes}
+    if known & {*_NUMBERS, *map(str, range(len(_NUMBERS)))}:
+        return None
+    try:
+        listing = find_digits()
+    except MissingExtraError:
+        return None
+    assert isinstance(listing.pictures, ArrayPictures)
+    held = listing.pictures.array
+    places = np.arange(count) * len(held) // count
+    return np.stack([fit(held[place], target) for place in places])
 
 
 def _noise(random: Random, own: Pixels, count: int) -> Pixels:

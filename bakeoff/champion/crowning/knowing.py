@@ -3,17 +3,17 @@ trusted."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from bakeoff.champion.crowning.foreign import KINDS, foreign
+from bakeoff.champion.crowning.foreign import KINDS, SCANS, foreign, scans
 from bakeoff.champion.engine import Engine
 from bakeoff.champion.record import Unknown
-from bakeoff.champion.replay import Replay, seen
+from bakeoff.champion.rehearsal import Rehearsal, seen
 from bakeoff.data.dataset import Dataset
 from bakeoff.data.progress import Progress
 from bakeoff.evaluation.intervals import wilson
@@ -43,7 +43,7 @@ class Knowing:
 
 
 def knowing(
-    said: Replay,
+    said: Rehearsal,
     engine: Engine,
     dataset: Dataset,
     target: Preprocess,
@@ -62,9 +62,10 @@ def knowing(
         return Knowing(unknown=None, told={"why_not": why_not}, reference={})
     own = _own(said, dataset, target)
     rows = []
-    for done, kind in enumerate(KINDS):
-        progress("looking at foreign pictures", done, len(KINDS), "kinds")
-        got = engine(foreign(kind, own, count=len(own)))
+    kinds = len(KINDS) + 1
+    for done, (kind, pictures) in enumerate(_foreign(own, dataset, target)):
+        progress("looking at foreign pictures", done, kinds, "kinds")
+        got = engine(pictures)
         strange = strangeness(found.method, got.scores, got.features, found.reference, temperature)
         share = wilson(int((strange > found.threshold).sum()), len(strange))
         rows.append(
@@ -76,7 +77,7 @@ def knowing(
                 "high": share.high,
             }
         )
-    progress("looking at foreign pictures", len(KINDS), len(KINDS), "kinds")
+    progress("looking at foreign pictures", kinds, kinds, "kinds")
     return Knowing(
         unknown=Unknown(
             method=found.method,
@@ -93,7 +94,18 @@ def knowing(
     )
 
 
-def _own(said: Replay, dataset: Dataset, target: Preprocess) -> npt.NDArray[np.uint8]:
+def _foreign(
+    own: npt.NDArray[np.uint8], dataset: Dataset, target: Preprocess
+) -> Iterator[tuple[str, npt.NDArray[np.uint8]]]:
+    """Of each kind as many as of `own`; one kind at a time, as they take memory."""
+    for kind in KINDS:
+        yield kind, foreign(kind, own, count=len(own))
+    digits = scans(target, dataset.classes, count=len(own))
+    if digits is not None:
+        yield SCANS, digits
+
+
+def _own(said: Rehearsal, dataset: Dataset, target: Preprocess) -> npt.NDArray[np.uint8]:
     """Pictures of the champion's data, evenly from validation; as many as foreign ones are made."""
     assert target.size is not None
     count = min(_MOST, max(_FEWEST, _PIXELS // target.size**2))

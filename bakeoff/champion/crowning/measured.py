@@ -86,6 +86,7 @@ def of_part(chosen: Chosen, table: Predictions, temperature: float) -> dict[str,
         "pictures": len(table),
         "opened": None if chosen.bakeoff is None else chosen.bakeoff["opened"],
         "seeds": _of_seeds(chosen),
+        "sameness": chosen.sameness,
         "shipped": {
             "seed": chosen.seed,
             "accuracy": asdict(intervals.accuracy(table.correct)),

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from bakeoff.champion.engine import Engine
 from bakeoff.champion.files import pictures_in
 from bakeoff.champion.goldens import Golden
-from bakeoff.champion.replay import Replay
+from bakeoff.champion.rehearsal import Rehearsal
 from bakeoff.data.dataset import Dataset
 from bakeoff.data.decode import decode
 from bakeoff.data.encode import encode
@@ -51,7 +51,7 @@ _TURN = (5**0.5 - 1) / 2
 
 
 def specimens(
-    found: Replay, dataset: Dataset, target: Preprocess, engine: Engine, *, count: int
+    found: Rehearsal, dataset: Dataset, target: Preprocess, engine: Engine, *, count: int
 ) -> tuple[Golden, ...]:
     """`count` goldens, or as many as there are pictures, with what `engine` says of them as they
     are kept."""

@@ -10,15 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-import numpy.typing as npt
-
 from bakeoff.champion import archive, goldens, opening, place
 from bakeoff.champion.champion import Champion
-from bakeoff.champion.engine import Engine, Numbers, Outputs
+from bakeoff.champion.engine import Engine, Numbers
 from bakeoff.champion.exporting import keras, onnx, openvino, space, torch_program
 from bakeoff.champion.exporting.folder import making
-from bakeoff.champion.exporting.proof import BATCH, PICTURES, Proof, prove, refuse_loss
+from bakeoff.champion.exporting.proof import Proof, prove, refuse_loss
 from bakeoff.champion.exporting.standalone import accompanied
 from bakeoff.champion.onnx_engine import OnnxEngine
 from bakeoff.champion.openvino_engine import OpenvinoEngine
@@ -41,6 +38,23 @@ SCHEMA = 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Takes:
+    """What it wants to be given. Where a backbone wants another size than this, that is the
+    network's own affair, and inside."""
+
+    name: str = "pictures"
+    dtype: str = "uint8"
+    side: int
+    """Pixels each way: N×S×S×3, in red, green and blue."""
+
+    fit: str
+    """How a picture is brought to that before."""
+
+    keep: float
+    interpolation: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Export:
     """What was written."""
 
@@ -50,6 +64,8 @@ class Export:
 
     proofs: tuple[Proof, ...]
     """One for each way to compute it."""
+
+    takes: Takes
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -94,6 +110,7 @@ def export(
     on the page of a Space, for whoever may publish them.
     """
     _check(to, int8, data, examples)
+    _refuse_idle(force, data)
     model = opening.open(champion, engine="torch", device="cpu")
     if data is not None:
         _refuse_other(model, data)
@@ -112,16 +129,14 @@ def export(
     path = beside if out is None else Path(out)
     with making(path) as made:
         progress("writing the export", 0, None, "")
-        proofs = _proved(
-            _FORMS[to](source, made), source, force=force, timed=to != "keras", progress=progress
-        )
+        proofs = _proved(_FORMS[to](source, made), source, force=force, progress=progress)
         _describe(made, to, source, proofs)
     files = {
         one.relative_to(path).as_posix(): one.stat().st_size
         for one in sorted(path.rglob("*"))
         if one.is_file()
     }
-    return Export(path=path, files=files, proofs=proofs)
+    return Export(path=path, files=files, proofs=proofs, takes=_takes(source))
 
 
 def _check(to: str, int8: bool, data: Dataset | None, examples: bool) -> None:
@@ -139,6 +154,12 @@ def _check(to: str, int8: bool, data: Dataset | None, examples: bool) -> None:
         )
 
 
+def _refuse_idle(force: bool, data: Dataset | None) -> None:
+    if force and data is None:
+        rule = "has nothing to overrule: what an export loses is only measured with --data"
+        raise ArgumentError("--force", rule)
+
+
 def _refuse_other(model: Champion, data: Dataset) -> None:
     wanted = model.record.digests["data"]
     if data.digest != wanted:
@@ -151,7 +172,7 @@ def _refuse_other(model: Champion, data: Dataset) -> None:
 
 
 def _proved(
-    ways: Sequence[_Opened], source: _Source, *, force: bool, timed: bool, progress: Progress
+    ways: Sequence[_Opened], source: _Source, *, force: bool, progress: Progress
 ) -> tuple[Proof, ...]:
     gold = goldens.read(source.folder, source.model.classes, str(source.model.path))
     found = []
@@ -162,9 +183,6 @@ def _proved(
             gold,
             source.dataset,
             coarse=source.int8,
-            timed=timed,
-            # Each call of Keras, which is not timed, starts a process.
-            batch=BATCH if timed else PICTURES,
             progress=progress,
         )
         refuse_loss(proof, force=force)
@@ -183,10 +201,18 @@ def _describe(folder: Path, to: str, source: _Source, proofs: Sequence[Proof]) -
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "champion": {"name": record.name, "digest": source.model.digest},
         "classes": record.classes,
+        "takes": asdict(_takes(source)),
         "proofs": [asdict(one) for one in proofs],
     }
     text = json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     (folder / "export.json").write_text(text, encoding="utf-8")
+
+
+def _takes(source: _Source) -> Takes:
+    target = source.model.recipe.preprocess
+    return Takes(
+        side=source.side, fit=target.fit, keep=target.keep, interpolation=target.interpolation
+    )
 
 
 def _to_onnx(source: _Source, folder: Path) -> list[_Opened]:
@@ -237,7 +263,7 @@ def _to_keras(source: _Source, folder: Path) -> list[_Opened]:
         record.temperature,
         folder / "model.keras",
     )
-    engine = _KerasEngine(path)
+    engine = keras.KerasEngine(path)
     return [lambda _: engine]
 
 
@@ -258,20 +284,6 @@ def _graph(source: _Source, folder: Path) -> Path:
         assert source.dataset is not None
         quantised(path, source.dataset, source.model.recipe.preprocess)
     return path
-
-
-class _KerasEngine:
-    """The file as Keras opens it, in a process of its own."""
-
-    name = "keras"
-    tolerance = keras.TOLERANCE
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __call__(self, pictures: npt.NDArray[np.uint8]) -> Outputs:
-        found = keras.replayed(self._path, pictures)
-        return Outputs(probabilities=found, scores=np.log(found), features=None)
 
 
 _FORMS: dict[str, Callable[[_Source, Path], list[_Opened]]] = {

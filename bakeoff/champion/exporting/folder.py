@@ -19,10 +19,10 @@ __all__ = ["making"]
 def making(out: Path) -> Iterator[Path]:
     """A place beside `out` to write at. It gets its manifest and its name when the block ends well,
     and goes away when it does not."""
-    if out.exists():
-        rule = "is there already, and an export is never written over"
-        raise DataError(str(out), rule, suggestion="Remove it, or give another --out.")
     with writing("the export", out, suggestion="Give another --out."):
+        if out.exists():
+            rule = "is there already, and an export is never written over"
+            raise DataError(str(out), rule, suggestion="Remove it, or give another --out.")
         out.parent.mkdir(parents=True, exist_ok=True)
         made = out.with_name(f".{out.name}.{uuid.uuid4().hex[:8]}.making")
         try:

@@ -15,13 +15,15 @@ import sys
 import tempfile
 import warnings
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from bakeoff.champion.engine import Outputs
 from bakeoff.champion.exporting.keras_rows import Rows, State
 from bakeoff.models.classifier import Classifier
 from bakeoff.models.table import tabulate
@@ -30,7 +32,7 @@ from bakeoff.spec.estimator import Estimator
 from bakeoff.spec.image import Preprocess
 from bakeoff.spec.network import Network
 
-__all__ = ["MEMBER", "TOLERANCE", "exported", "modelled", "replayed"]
+__all__ = ["MEMBER", "TOLERANCE", "KerasEngine", "exported", "modelled"]
 
 Floats = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
@@ -42,15 +44,89 @@ MEMBER = "bakeoff.json"
 """What Keras has no place for, inside of the file: it leaves members that it does not know alone.
 """
 
-_REPLAY = """
+_OPENED = """
 import sys
 sys.modules["bakeoff"] = None  # The file has to stand without us.
 import numpy as np
 import keras
 model = keras.saving.load_model(sys.argv[1], compile=False, safe_mode=True)
-pictures = np.load(sys.argv[2], allow_pickle=False)
-np.save(sys.argv[3], np.asarray(model.predict(pictures, batch_size=64, verbose=0)))
+asked = np.load(sys.argv[2], allow_pickle=False)
 """
+
+_ANSWERED = """
+np.save(sys.argv[3], np.asarray(model.predict(asked["0"], batch_size=64, verbose=0)))
+"""
+
+_TIMED = """
+import time
+seconds, most = float(sys.argv[4]), int(sys.argv[5])
+medians = []
+for name in asked.files:
+    pictures, took = asked[name], []
+    model.predict_on_batch(pictures)
+    end = time.perf_counter() + seconds
+    while len(took) < 3 or (time.perf_counter() < end and len(took) < most):
+        start = time.perf_counter()
+        model.predict_on_batch(pictures)
+        took.append(time.perf_counter() - start)
+    medians.append(np.median(took))
+np.save(sys.argv[3], np.array(medians))
+"""
+
+_ONE_THREAD = {
+    "MKL_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+    "TF_NUM_INTRAOP_THREADS": "1",
+}
+"""Said before it starts, in the words of whatever computes."""
+
+
+class KerasEngine:
+    """A file as Keras opens it, on the processor: in safe mode, in a fresh process for each call,
+    where there is no Bakeoff."""
+
+    name = "keras"
+    tolerance = TOLERANCE
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __call__(self, pictures: Pixels) -> Outputs:
+        found: Floats = self._run(_ANSWERED, [pictures])
+        # A share of exactly 0 has no logarithm.
+        scores = np.log(np.maximum(found, np.finfo(np.float32).tiny))
+        return Outputs(probabilities=found, scores=scores, features=None)
+
+    def timed(self, shown: Sequence[Pixels], *, seconds: float, most: int) -> list[float]:
+        """The median of each batch in seconds, on one thread, once the process is under way."""
+        found = self._run(_TIMED, shown, str(seconds), str(most), environment=_ONE_THREAD)
+        return [float(value) for value in found]
+
+    def _run(
+        self,
+        program: str,
+        shown: Sequence[Pixels],
+        *words: str,
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> Any:
+        with tempfile.TemporaryDirectory() as folder:
+            asked, said = Path(folder, "asked.npz"), Path(folder, "said.npy")
+            np.savez(asked, allow_pickle=False, **{str(at): one for at, one in enumerate(shown)})
+            paths = [str(self._path.absolute()), str(asked), str(said)]
+            private = {"CUDA_VISIBLE_DEVICES": "", "KERAS_HOME": folder}
+            done = subprocess.run(
+                [sys.executable, "-P", "-c", _OPENED + program, *paths, *words],
+                env={**os.environ, **_backend(), **private, **environment},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            if done.returncode:
+                last = (done.stderr.strip() or "nothing was said").splitlines()[-1]
+                raise ExportError(self._path.name, f"cannot be opened and run by Keras: {last}")
+            return np.load(said, allow_pickle=False)
 
 
 def exported(
@@ -133,26 +209,6 @@ def modelled(
     scores = layers.sequence(tabulate(rows, size=size, classes=classes), values)
     calibrated = layers.put("Rescaling", "calibrated", scores, scale=1 / temperature)
     return keras.Model(pictures, layers.put("Softmax", "probabilities", calibrated, axis=-1))
-
-
-def replayed(path: Path, pictures: Pixels) -> Floats:
-    """What the file says of `pictures`, in a process of its own: safe mode, and no Bakeoff."""
-    with tempfile.TemporaryDirectory() as folder:
-        asked, said = Path(folder, "pictures.npy"), Path(folder, "probabilities.npy")
-        np.save(asked, pictures)
-        done = subprocess.run(
-            [sys.executable, "-P", "-c", _REPLAY, str(path.absolute()), str(asked), str(said)],
-            env={**os.environ, **_backend(), "KERAS_HOME": folder},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            last = (done.stderr.strip() or "nothing was said").splitlines()[-1]
-            raise ExportError(path.name, f"cannot be opened and run by Keras: {last}")
-        answers: Floats = np.load(said, allow_pickle=False)
-    return answers
 
 
 def _rows(network: Network | Estimator) -> tuple[Any, ...]:

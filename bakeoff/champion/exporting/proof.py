@@ -16,9 +16,9 @@ import numpy.typing as npt
 from bakeoff.champion import goldens
 from bakeoff.champion.champion import Champion
 from bakeoff.champion.engine import Engine, Outputs
-from bakeoff.champion.exporting.speed import Speed, race
+from bakeoff.champion.exporting.speed import Apart, Speed, race
 from bakeoff.champion.goldens import Golden
-from bakeoff.champion.replay import seen
+from bakeoff.champion.rehearsal import seen
 from bakeoff.data import machine
 from bakeoff.data.dataset import Dataset
 from bakeoff.data.decode import decode
@@ -28,17 +28,7 @@ from bakeoff.evaluation.difference import apart
 from bakeoff.evaluation.spread import crossed
 from bakeoff.spec.errors import DataError, ExportError
 
-__all__ = [
-    "BATCH",
-    "LOSS",
-    "PICTURES",
-    "Agreement",
-    "Proof",
-    "agreement",
-    "part_of",
-    "prove",
-    "refuse_loss",
-]
+__all__ = ["LOSS", "PICTURES", "Agreement", "Proof", "agreement", "part_of", "prove", "refuse_loss"]
 
 LOSS = 0.005
 """Accuracy that an export may cost."""
@@ -47,7 +37,7 @@ PICTURES = 2000
 """Of the part, at most; evenly taken. Two answers to the same pictures differ in few of them, and
 that many tell a loss of half a percentage point from none."""
 
-BATCH = 64
+_BATCH = 64
 _LEVEL = 0.95
 
 Pixels = npt.NDArray[np.uint8]
@@ -75,7 +65,7 @@ class Agreement:
 
     low: float
     high: float
-    """The interval that holds it with 95 %, for pictures like these."""
+    """The interval that holds it with 95%, for pictures like these."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,7 +81,7 @@ class Proof:
     """None where that is only told: numbers of few bits are judged by accuracy."""
 
     agreement: Agreement | None
-    speed: Speed | None
+    speed: Speed
 
 
 def prove(
@@ -101,8 +91,6 @@ def prove(
     dataset: Dataset | None,
     *,
     coarse: bool = False,
-    timed: bool = True,
-    batch: int = BATCH,
     progress: Progress,
 ) -> Proof:
     """Hold an export, `opened` on so many threads, against the champion in torch. An error where
@@ -110,6 +98,8 @@ def prove(
     is accuracy."""
     target = model.recipe.preprocess
     engine = opened(machine.look().cores)
+    # Where each call starts a process, few are made.
+    batch = PICTURES if isinstance(engine, Apart) else _BATCH
     worst = goldens.replay(gold, _Patient(engine) if coarse else engine, target, model.classes)
     shown = np.stack([decode(one.content, target, name=one.file) for one in gold])
     return Proof(
@@ -120,7 +110,7 @@ def prove(
         agreement=None
         if dataset is None
         else agreement(engine, model, dataset, batch=batch, progress=progress),
-        speed=race(opened(1), model.engine, shown) if timed else None,
+        speed=race(opened(1), model.engine, shown),
     )
 
 
@@ -162,7 +152,7 @@ def refuse_loss(proof: Proof, *, force: bool) -> None:
         f"the export, computed by {proof.engine},",
         f"loses {-found.difference * 100:.2f} percentage points of accuracy "
         f"({found.accuracy:.2%} instead of {found.champion:.2%} on {found.pictures:,} pictures of "
-        f"the {found.part} part, 95 % interval of the difference {found.low * 100:+.2f} to "
+        f"the {found.part} part, 95% interval of the difference {found.low * 100:+.2f} to "
         f"{found.high * 100:+.2f}), and {LOSS * 100:g} are allowed",
         suggestion="It was not written. Take another precision, or insist with --force.",
     )

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from bakeoff.champion.replay import seen
+from bakeoff.champion.rehearsal import seen
 from bakeoff.data.dataset import Dataset
 from bakeoff.data.scan import in_order
 from bakeoff.spec.errors import MissingExtraError

@@ -10,6 +10,7 @@ from pathlib import Path
 from bakeoff.champion import archive, goldens
 from bakeoff.champion.champion import Champion
 from bakeoff.champion.goldens import Golden
+from bakeoff.evaluation.cautions import grave
 from bakeoff.evaluation.phrases import count, listed
 
 __all__ = ["EXAMPLES", "furnished"]
@@ -67,15 +68,20 @@ def _about(model: Champion, examples: int) -> dict[str, str]:
     if measured is None:
         parts.append("Whatever it is shown, it answers with one of them.")
     else:
-        alarms = f"{100 * measured.false_alarms:.3g} %"
+        alarms = f"{100 * measured.false_alarms:.3g}%"
         parts.append(
             "What looks like none of them is said to be none of these, "
             f"as are {alarms} of pictures that are one."
         )
-    parts += [_plain(note) for note in model.record.notes]
+    parts += [_plain(_first(note)) for note in grave(model.record.notes, model.name)]
     if examples:
         parts.append(_EXAMPLES[model.record.data.get("goldens") == "own"])
     return {"title": model.name, "text": " ".join(parts)}
+
+
+def _first(note: str) -> str:
+    """A page has room for what is wrong; why, and what helps, is in the card."""
+    return re.split(r"(?<=\.)\s+(?=[A-Z])", note, maxsplit=1)[0]
 
 
 _EXAMPLES = {
@@ -88,7 +94,8 @@ _EXAMPLES = {
 
 def _readme(model: Champion, examples: int) -> str:
     about = _about(model, examples)
-    card = "`MODEL_CARD.md` tells what it was measured to be worth. " if model.card else ""
+    tells = "`MODEL_CARD.md` tells what it was measured to be worth, and what to know before. "
+    card = tells if model.card else ""
     lines = [
         "---",
         f"title: {json.dumps(about['title'])}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ import torch
 
 from bakeoff.champion.engine import Engine
 
-__all__ = ["BATCH", "Speed", "race"]
+__all__ = ["BATCH", "Apart", "Speed", "race"]
 
 BATCH = 32
 _SECONDS = 1.0
@@ -39,21 +40,36 @@ class Speed:
     threads: int
 
 
+@runtime_checkable
+class Apart(Protocol):
+    """An engine in a process of its own, where it times itself on one thread: what it takes to get
+    there is none of its speed."""
+
+    def timed(self, shown: Sequence[Pixels], *, seconds: float, most: int) -> list[float]:
+        """The median of each batch in seconds, seen as often as `seconds` allow."""
+
+
 def race(engine: Engine, champion: Engine, pictures: Pixels) -> Speed:
-    """An engine of one thread against the champion in torch, by turns, so that what else the
-    machine does slows both alike."""
+    """An engine of one thread against the champion in torch: by turns, so that what else the
+    machine does slows both alike, or one after the other where the engine is `Apart`."""
     many = np.resize(pictures, (BATCH, *pictures.shape[1:]))
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        found = [_turns([engine, champion], shown) for shown in (many[:1], many)]
+        batches = (many[:1], many)
+        if isinstance(engine, Apart):
+            mine = engine.timed(batches, seconds=_SECONDS, most=_MOST)
+            others = [_turns([champion], shown)[0] for shown in batches]
+            found = [list(pair) for pair in zip(mine, others, strict=True)]
+        else:
+            found = [_turns([engine, champion], shown) for shown in batches]
     finally:
         torch.set_num_threads(before)
-    (alone, other), (together, others) = found
+    (alone, other), (together, batched) = found
     return Speed(
         latency=alone,
         throughput=BATCH / together,
-        faster=(other / alone, others / together),
+        faster=(other / alone, batched / together),
         threads=1,
     )
 

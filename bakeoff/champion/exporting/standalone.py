@@ -16,6 +16,17 @@ PROGRAM = Path(__file__).parent / "alone" / "predict.py"
 """It takes the steps of `data.decode`; a test holds the two together."""
 
 
+_FILTERS = {
+    "nearest": (0, 0),
+    "area": (2, 4),
+    "bilinear": (2, 2),
+    "bicubic": (3, 3),
+    "lanczos": (1, 1),
+}
+"""Pillow's numbers, by way of resampling: where a picture is enlarged, and where it is shrunk.
+"""
+
+
 def accompanied(model: Champion, folder: Path) -> None:
     """Write model.json and predict.py beside the graph in `folder`."""
     target = model.recipe.preprocess
@@ -29,6 +40,7 @@ def accompanied(model: Champion, folder: Path) -> None:
         "fit": target.fit,
         "keep": target.keep,
         "interpolation": target.interpolation,
+        "filters": _FILTERS[target.interpolation],
         "fill": filling(target),
         "formats": FORMATS,
     }

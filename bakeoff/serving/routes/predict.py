@@ -79,7 +79,7 @@ def _one(result: Result, top: int) -> dict[str, Any]:
         "label": said.label,
         "probability": round(said.probability, 6),
         "top": [{"label": label, "probability": round(share, 6)} for label, share in shares],
-        "none_of_these": None if said.strangeness is None else said.unknown,
+        "none_of_these": said.unknown,
         "strangeness": None if said.strangeness is None else round(said.strangeness, 6),
     }
 

@@ -159,7 +159,8 @@ def _tensor(name: str, told: list[Prediction], classes: tuple[str, ...]) -> Tens
         values = np.array([one.probability for one in told], np.float32)
         return Tensor(name=name, datatype="FP32", values=values, shape=(count,))
     if name == "none_of_these":
-        unknown = np.array([one.unknown for one in told], np.bool_)
+        # The protocol knows no null: what was never measured is not called foreign.
+        unknown = np.array([one.unknown is True for one in told], np.bool_)
         return Tensor(name=name, datatype="BOOL", values=unknown, shape=(count,))
     rows = np.array([[one.probabilities[label] for label in classes] for one in told], np.float32)
     return Tensor(name=name, datatype="FP32", values=rows, shape=rows.shape)

@@ -177,9 +177,11 @@ def test_it_is_not_written_over(tmp_path: Path) -> None:
     crown(made.path, digits(), out)
     assert stands(out, chosen(made.path))
     assert not stands(out, chosen(made.path), half=True)
+    assert stands(out, chosen(made.path), goldens="validation")
+    assert not stands(out, chosen(made.path), goldens="own")
     assert refused(lambda: crown(made.path, digits(), out)) == (
-        f"{out} is there already, and a champion is not written over. Remove it, or give another "
-        "--out."
+        f"{out} is there already (near, seed 0), and a champion is not written over. Remove it, or "
+        "give another --out."
     )
     before = files(out)
     crown(made.path, digits(), out, replacing=True)
@@ -188,6 +190,33 @@ def test_it_is_not_written_over(tmp_path: Path) -> None:
     assert "is there already" in refused(lambda: crown(made.path, digits(), out, replacing=True))
     (out / "README.md").write_text("x")
     assert not stands(out, chosen(made.path))
+
+
+def test_another_seed_is_another_champion(tmp_path: Path) -> None:
+    """Where nothing is random all seeds end with the same weights; what lies there is still of the
+    seed that it names."""
+    out, place = tmp_path / "out", tmp_path / "champion"
+    baked(out, near(), seeds=2)
+    crown(out, digits(), place, seed=0)
+    assert stands(place, chosen(out, seed=0))
+    assert not stands(place, chosen(out, seed=1))
+    assert "is there already (near, seed 0), and" in refused(
+        lambda: crown(out, digits(), place, seed=1)
+    )
+
+
+def test_places_that_cannot_be(tmp_path: Path) -> None:
+    """Below a file, by a name that is too long: said in a paragraph."""
+    made = sealed(tmp_path / "run")
+    (tmp_path / "file").write_text("")
+    for out, why in (
+        (tmp_path / "file" / "x", "a file stands where a folder is needed"),
+        (tmp_path / ("x" * 300), "file name too long"),
+        (tmp_path / ("x" * 250), "file name too long"),
+    ):
+        assert refused(lambda out=out: crown(made.path, digits(), out)) == (  # type: ignore[misc]
+            f"the champion in {out} cannot be written: {why}. Give another --out."
+        )
 
 
 def test_nobody_won(tmp_path: Path) -> None:

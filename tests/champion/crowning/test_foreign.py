@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bakeoff.champion.crowning.foreign import KINDS, foreign
+from bakeoff.champion.crowning import foreign as module
+from bakeoff.champion.crowning.foreign import KINDS, foreign, scans
+from bakeoff.spec.errors import MissingExtraError
+from bakeoff.spec.image import Preprocess
 
 OWN = np.random.default_rng(0).integers(0, 256, (6, 16, 16, 3), np.uint8)
 
@@ -40,3 +43,25 @@ def test_any_size(side: int) -> None:
     own = np.zeros((2, side, side, 3), np.uint8)
     for kind in KINDS:
         assert foreign(kind, own, count=3).shape == (3, side, side, 3)
+
+
+def test_scanned_digits() -> None:
+    """They are as large as the champion's pictures, and left out where they may be known."""
+    target = Preprocess(size=24)
+    found = scans(target, ("cat", "dog"), count=6)
+    assert found is not None
+    assert found.shape == (6, 24, 24, 3)
+    assert found.dtype == np.uint8
+    assert len({one.tobytes() for one in found}) == 6
+    assert scans(target, ("cat", "7"), count=6) is None
+    assert scans(target, ("Seven", "Eight"), count=6) is None
+
+
+def test_scanned_digits_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the library that brings them there are none, and no error."""
+
+    def missing() -> None:
+        raise MissingExtraError("digits", "train")
+
+    monkeypatch.setattr(module, "find_digits", missing)
+    assert scans(Preprocess(size=24), ("cat", "dog"), count=6) is None

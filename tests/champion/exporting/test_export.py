@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -60,6 +61,16 @@ def left(folder: Path) -> list[str]:
     return sorted(p.name for p in folder.iterdir() if p.name not in ("champion", "cache", "data"))
 
 
+def test_a_name_that_is_too_long(champion: Path, tmp_path: Path) -> None:
+    """What the system refuses is said of the place, and not a fault of the program."""
+    long = tmp_path / ("x" * 300)
+    with pytest.raises(CacheError) as caught:
+        export(champion, to="onnx", out=long)
+    assert str(caught.value) == (
+        f"the export in {long} cannot be written: file name too long. Give another --out."
+    )
+
+
 def test_onnx(champion: Path, tmp_path: Path) -> None:
     """The folder holds the graph, a program, and what was proved, each file with its digest; it
     stands beside the champion, which is left as it was."""
@@ -77,13 +88,20 @@ def test_onnx(champion: Path, tmp_path: Path) -> None:
     (one,) = done.proofs
     assert (one.engine, one.goldens, one.agreement) == ("onnxruntime cpu float32", 8, None)
     assert one.worst < 1e-5
-    assert one.speed is not None
     assert one.speed.latency > 0 and one.speed.throughput > 0 and one.speed.threads == 1
     told = json.loads((done.path / "export.json").read_text())
     assert (
         told["champion"]["digest"] == hashlib.sha256(before[champion / "manifest.json"]).hexdigest()
     )
     assert told["proofs"][0]["worst"] == one.worst
+    assert told["takes"] == {
+        "name": "pictures",
+        "dtype": "uint8",
+        "side": made.SIZE,
+        "fit": "crop",
+        "keep": 1.0,
+        "interpolation": "area",
+    }
     assert {path: path.read_bytes() for path in champion.rglob("*") if path.is_file()} == before
 
 
@@ -121,6 +139,17 @@ def test_openvino(champion: Path, tmp_path: Path) -> None:
     assert engines[0] == "openvino cpu float32"
     assert set(engines[1:]) <= {"openvino cpu bfloat16"}
     assert done.proofs[0].worst < 1e-5
+
+
+def test_keras(champion: Path) -> None:
+    """The file is proved and timed in a process of its own, beside the champion in torch."""
+    if importlib.util.find_spec("keras") is None:
+        pytest.skip("Keras is not installed")
+    (one,) = export(champion, to="keras").proofs
+    assert one.engine == "keras"
+    assert one.worst < 1e-4
+    assert one.speed.latency > 0 and one.speed.throughput > 0
+    assert all(0 < ratio < 10 for ratio in one.speed.faster)
 
 
 def test_space(champion: Path) -> None:
@@ -165,7 +194,7 @@ def test_what_loses_is_refused(
     path = of(champion, data)
     rule = (
         r"^the export, computed by onnxruntime cpu float32, loses \d+\.\d\d percentage points of "
-        r"accuracy \(\d+\.\d\d% instead of \d+\.\d\d% on 12 pictures of the val part, 95 % "
+        r"accuracy \(\d+\.\d\d% instead of \d+\.\d\d% on 12 pictures of the val part, 95% "
         r"interval of the difference [+-]\d+\.\d\d to [+-]\d+\.\d\d\), and 0\.5 are allowed\. It "
         r"was not written\. Take another precision, or insist with --force\.$"
     )
@@ -195,7 +224,7 @@ def test_an_altered_graph_is_not_written(
 
     monkeypatch.setattr(graphs, "exported", spoilt)
     with pytest.raises(DataError, match="opened by onnxruntime cpu float32, does not say what it"):
-        export(champion, to="onnx", force=True)
+        export(champion, to="onnx")
     assert left(tmp_path) == []
 
 
@@ -221,6 +250,10 @@ WRONG: list[tuple[Call, str]] = [
         lambda path, _: export(path, to="onnx", int8=True),
         "--int8 needs --data: ranges are taken from validation pictures, and what it loses is "
         "measured on pictures that were kept out of training.",
+    ),
+    (
+        lambda path, _: export(path, to="onnx", force=True),
+        "--force has nothing to overrule: what an export loses is only measured with --data.",
     ),
     (
         lambda path, _: export(path, to="onnx", examples=True),
@@ -251,12 +284,13 @@ def test_a_place_that_cannot_be(champion: Path, tmp_path: Path) -> None:
 
 def test_losses_within_what_is_allowed() -> None:
     """Half a point may be lost; without data nothing is known to be."""
-    facts = {"engine": "e", "goldens": 8, "worst": 0.0, "tolerance": None, "speed": None}
+    facts = {"engine": "e", "goldens": 8, "worst": 0.0, "tolerance": None}
     same = {"part": "val", "pictures": 100, "same": 1.0, "worst": 0.0, "low": -0.1, "high": 0.1}
+    pace = speed.Speed(latency=1.0, throughput=1.0, faster=(1.0, 1.0), threads=1)
     for lost, refused in ((0.004, False), (0.006, True)):
         values: Any = {**same, "accuracy": 0.9 - lost, "champion": 0.9, "difference": -lost}
         known: Any = facts
-        one = proof.Proof(**known, agreement=proof.Agreement(**values))
+        one = proof.Proof(**known, speed=pace, agreement=proof.Agreement(**values))
         if refused:
             with pytest.raises(ExportError):
                 proof.refuse_loss(one, force=False)

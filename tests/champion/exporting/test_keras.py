@@ -255,7 +255,8 @@ def test_the_file_stands_alone(tmp_path: Path) -> None:
     pictures = drawn(16, count=70)
     with torch.no_grad():
         expected = classifier.probabilities(pictures, _TEMPERATURE).numpy()
-    assert np.abs(exporting.replayed(out, pictures.numpy()) - expected).max() < exporting.TOLERANCE
+    found = exporting.KerasEngine(out)(pictures.numpy())
+    assert np.abs(found.probabilities - expected).max() < exporting.TOLERANCE
     with zipfile.ZipFile(out) as archive:
         facts = json.loads(archive.read(exporting.MEMBER))
         config = json.loads(archive.read("config.json"))
@@ -271,10 +272,19 @@ def test_a_file_that_keras_cannot_open_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The last line of what Keras says is passed on."""
-    monkeypatch.setattr(exporting, "_REPLAY", "raise ValueError('no model')")
+    monkeypatch.setattr(exporting, "_OPENED", "raise ValueError('no model')")
     with pytest.raises(ExportError) as caught:
-        exporting.replayed(tmp_path / "it.keras", drawn(4).numpy())
+        exporting.KerasEngine(tmp_path / "it.keras")(drawn(4).numpy())
     assert str(caught.value) == "it.keras cannot be opened and run by Keras: ValueError: no model."
+
+
+def test_shares_of_nothing_have_scores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A probability of exactly 0 becomes a very low score, without a warning."""
+    shares = np.array([[0.0, 1.0]], np.float32)
+    monkeypatch.setattr(exporting.KerasEngine, "_run", lambda *_: shares)
+    scores = exporting.KerasEngine(Path("it.keras"))(np.zeros((1, 8, 8, 3), np.uint8)).scores
+    assert np.isfinite(scores).all()
+    assert scores[0, 0] < -80 and scores[0, 1] == 0
 
 
 @pytest.mark.parametrize(

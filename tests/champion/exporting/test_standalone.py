@@ -60,10 +60,15 @@ def shown(folder: Path) -> list[Path]:
     return sorted(folder.iterdir())
 
 
-def told(folder: Path, pictures: list[Path]) -> list[dict[str, Any]]:
-    """What the program says, with nothing of ours to be imported."""
+def ran(folder: Path, pictures: list[Path]) -> subprocess.CompletedProcess[str]:
+    """The program, with nothing of ours to be imported."""
     command = [sys.executable, "-I", str(folder / "predict.py"), *map(str, pictures)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+
+
+def told(folder: Path, pictures: list[Path]) -> list[dict[str, Any]]:
+    """What it says where all is well."""
+    done = ran(folder, pictures)
     assert (done.returncode, done.stderr) == (0, "")
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -99,12 +104,32 @@ def test_the_same_answers(graph: Path, tmp_path: Path) -> None:
                 assert said["probabilities"][name] == pytest.approx(share, abs=1e-6)
             seen.add((method, wanted.unknown))
     known = {(method, answer) for method in ("energy", "doubt") for answer in (True, False)}
-    assert seen == {*known, (None, False)}
+    assert seen == {*known, (None, None)}
+
+
+def test_what_is_broken_stops_nothing(graph: Path, tmp_path: Path) -> None:
+    """A broken file and one that is not there are lines with an error, the others are answered,
+    and the exit code is 1; without a picture it says how it is called, with 2."""
+    accompanied(opening.open(graph, engine="onnx"), graph)
+    broken, good = tmp_path / "broken.jpg", tmp_path / "good.png"
+    photograph(90, 61, seed=3).save(broken)
+    broken.write_bytes(broken.read_bytes()[:300])
+    photograph(40, 30, seed=4).save(good)
+    done = ran(graph, [broken, tmp_path / "none.png", good])
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (done.returncode, done.stderr) == (1, "")
+    assert [one["picture"] for one in lines] == [str(broken), str(tmp_path / "none.png"), str(good)]
+    assert [set(one) - {"picture"} for one in lines[:2]] == [{"error"}, {"error"}]
+    assert lines[1]["error"].startswith("FileNotFoundError: ")
+    assert lines[2]["label"] in made.CLASSES
+    bare = ran(graph, [])
+    assert (bare.returncode, bare.stdout) == (2, "")
+    assert bare.stderr.startswith("usage: predict.py ")
 
 
 def test_it_is_short() -> None:
-    """It stays under 60 lines and imports three packages."""
+    """It stays under 60 lines and imports three packages beside what comes with Python."""
     lines = PROGRAM.read_text(encoding="utf-8").splitlines()
     assert len(lines) < 60
     imported = {line.split()[1] for line in lines if line.startswith(("import ", "from "))}
-    assert imported == {"json", "sys", "pathlib", "numpy", "onnxruntime", "PIL"}
+    assert imported == {"argparse", "json", "pathlib", "numpy", "onnxruntime", "PIL"}

@@ -15,7 +15,7 @@ from bakeoff.evaluation.stress import Row, Stressed
 if TYPE_CHECKING:
     from bakeoff.report.stress_page import Labels
 
-__all__ = ["on_labels", "show"]
+__all__ = ["show"]
 
 _LOST = ((0.5, "bold red"), (0.25, "red"), (0.1, "yellow"))
 """Share of the accuracy that is lost, and how that is shown."""
@@ -40,17 +40,6 @@ def show(found: Stressed, labels: Labels | None, console: Console) -> None:
         console.print(labels.text, soft_wrap=True)
     for note in found.notes:
         console.print(f"Note: {note}", soft_wrap=True)
-
-
-def on_labels(pictures: int, errors: float, suspects: int) -> str:
-    """What is thought of the labels, in a sentence."""
-    if not suspects:
-        return f"Of {pictures:,} pictures, no label is suspected to be wrong."
-    verb = "is" if suspects == 1 else "are"
-    return (
-        f"Of {pictures:,} pictures, about {round(errors):,} are thought to bear a wrong label: "
-        f"{suspects:,} {verb} suspected."
-    )
 
 
 def _table(rows: list[Row], steps: list[str], found: Stressed) -> Table:

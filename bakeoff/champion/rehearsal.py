@@ -25,7 +25,7 @@ from bakeoff.runs.run import Run
 from bakeoff.spec.errors import DataError
 from bakeoff.spec.image import Preprocess
 
-__all__ = ["Replay", "refuse_others", "replay", "seen"]
+__all__ = ["Rehearsal", "refuse_others", "rehearse", "seen"]
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -43,7 +43,7 @@ _FEW = 3
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Replay:
+class Rehearsal:
     """What the artifact says of validation."""
 
     outputs: Outputs
@@ -68,22 +68,22 @@ def seen(dataset: Dataset, index: int, target: Preprocess) -> Pixels:
     return fit(pictures.array[index], target)
 
 
-def replay(
+def rehearse(
     engine: Engine, run: Run, dataset: Dataset, target: Preprocess, *, progress: Progress
-) -> Replay:
+) -> Rehearsal:
     """Look at all of validation, and compare with what the run said of it."""
     stored = run.predictions("val")
     indices, labels = stored["indices"], stored["labels"]
     found, done = [], 0
-    progress("replaying validation", 0, len(indices))
+    progress("rehearsing on validation", 0, len(indices))
     for batch in _batches(dataset, indices, target):
         found.append(engine(batch))
         done += len(batch)
-        progress("replaying validation", done, len(indices))
+        progress("rehearsing on validation", done, len(indices))
     outputs = _together(found)
     differing = np.abs(_shares(outputs) - stored["probabilities"]).max(1)
     before, now = stored["probabilities"].argmax(1), outputs.scores.argmax(1)
-    return Replay(
+    return Rehearsal(
         outputs=outputs,
         labels=labels,
         indices=indices,
@@ -93,7 +93,7 @@ def replay(
     )
 
 
-def refuse_others(found: Replay, run: Run, *, half: bool) -> None:
+def refuse_others(found: Rehearsal, run: Run, *, half: bool) -> None:
     """An error where the artifact does not answer as the run did."""
     few = max(_FEW, int(_ACCURACY * len(found.labels)))
     if found.apart <= _APART and abs(found.gained) <= few:
