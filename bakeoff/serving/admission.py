@@ -1,9 +1,10 @@
 """Who is let in: never more than can be answered in time.
 
 The queue is bounded by count, by bytes, and by how long the newcomer would wait, which follows from
-what is waiting and from the rate that is measured. A burst may wait up to its deadline. But where
-more requests than there are lanes have been waiting without a break for a tenth of a second, more
-arrives than can be done, and a longer queue would answer nobody sooner: then whoever has waited
+what is waiting and from the rate that is measured. A burst may wait up to its deadline, and so may
+clients that each ask again when they are answered, however many there are. But where more requests
+than lanes have been waiting without a break for a tenth of a second, and clearly more is asked than
+is answered, it is a flood, and a longer queue would answer nobody sooner: then whoever has waited
 long is sent away, and only those are let in who hardly wait. So under a flood the answers that are
 given come about as fast as ever, and the others are told at once, with the time after which it is
 worth asking again.
@@ -26,12 +27,17 @@ _STANDING = 0.1
 """Seconds for which there is always a queue before that counts as more than a burst; no less than
 five times what a picture takes."""
 
-_CALM = 1.0
-"""Seconds without anybody sent away after which the flood is over."""
+_BURST = 0.03
+"""Seconds in which what comes at once has come."""
 
-_HARDLY = 0.01
-"""Seconds that anybody may wait, also in a flood, and however little a picture takes: a handful of
-clients that each ask again when they are answered are no flood."""
+_CALM = 1.0
+"""Seconds after which a flood is over, where no more is asked than is answered."""
+
+_SPAN = 0.5
+"""Seconds over which what is asked and what is answered are compared."""
+
+_CLEARLY = 2.0
+"""Times what is answered that has to be asked, to be a flood."""
 
 _MEMORY = 0.05
 """How much the newest picture counts in the mean time that one takes."""
@@ -73,6 +79,38 @@ class Ticket:
     done: bool = False
 
 
+class _Lately:
+    """How much there was in the last half second or so; what is longer ago counts less."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._sum = 0.0
+        self._since = clock()
+        self.total = 0
+
+    def much(self) -> float:
+        now = self._clock()
+        self._sum *= math.exp((self._since - now) / _SPAN)
+        self._since = now
+        return self._sum
+
+    def add(self, count: int) -> None:
+        self._sum = self.much() + count
+        self.total += count
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """Counts at a moment."""
+
+    asked: int
+    answered: int
+
+    def is_outrun(self, asked: _Lately, answered: _Lately) -> bool:
+        """Whether clearly more was asked than answered since then."""
+        return asked.total - self.asked > _CLEARLY * (answered.total - self.answered)
+
+
 class Admission:
     """Counts what is inside."""
 
@@ -110,8 +148,17 @@ class Admission:
         self._queue_since: float | None = None
         """Since when more of them than lanes have been waiting without a break."""
 
-        self._sent_away = -math.inf
-        """When somebody last was, in a flood."""
+        self._flood_seen = -math.inf
+        """When there last was a flood."""
+
+        self._expected = 0
+        """Requests that were not refused, and are not let in yet."""
+
+        self._mark: _Mark | None = None
+        """What had been asked and answered when the first burst of it was in."""
+
+        self._asked = _Lately(clock)
+        self._answered = _Lately(clock)
 
     @property
     def rate(self) -> float:
@@ -122,8 +169,14 @@ class Admission:
     def flooded(self) -> bool:
         """Whether more arrives than can be done."""
         now, since = self.clock(), self._queue_since
-        standing = since is not None and now - since > max(_STANDING, 5 * self.seconds)
-        return standing or now - self._sent_away < _CALM
+        if now - self._flood_seen < _CALM:
+            return True
+        if since is None or now - since <= max(_STANDING, 5 * self.seconds):
+            return False
+        if self._mark is None or not self._mark.is_outrun(self._asked, self._answered):
+            return False
+        self._flood_seen = now
+        return True
 
     def wait(self, pictures: int = 1) -> float:
         """Seconds that this many pictures would wait for their turn, if let in now."""
@@ -147,6 +200,9 @@ class Admission:
     def admit(self, pictures: int, size: int, seconds: float) -> Ticket:
         """Let a request in whose answer is wanted within `seconds`; `Full` where it has to go."""
         with self._lock:
+            self._asked.add(pictures)
+            self._note()
+            self._expected = max(0, self._expected - 1)
             if self.waiting and self.waiting + pictures > self.most_pictures:
                 over = self.waiting + pictures - self.most_pictures
                 raise Full("queue full", over * self.seconds / self.lanes)
@@ -155,8 +211,8 @@ class Admission:
             # Whoever finds nobody waiting is let in, however slow things seem: else nothing would
             # ever be measured again.
             if self.waiting and wait > longest:
-                if flooded:
-                    self._sent_away = now
+                if flooded and self._is_more_asked():
+                    self._flood_seen = now
                 raise Full("too slow", wait - longest)
             self.waiting += pictures
             self._queue += 1
@@ -167,12 +223,17 @@ class Admission:
     def refusal(self) -> Full | None:
         """Why one more picture would be sent away in a flood; None where it would not."""
         if not self.flooded:
+            self._expected = 0
             return None
         with self._lock:
-            wait, longest = self.wait(), self._short()
-            if not self.waiting or wait <= longest:
+            # Many are asked about before the first of them is let in.
+            wait, longest = self.wait(1 + self._expected), self._short()
+            if not self.waiting + self._expected or wait <= longest:
+                self._expected += 1
                 return None
-            self._sent_away = self.clock()
+            self._asked.add(1)
+            if self._is_more_asked():
+                self._flood_seen = self.clock()
         return Full("too slow", wait - longest)
 
     def begin(self, ticket: Ticket) -> None:
@@ -185,8 +246,6 @@ class Admission:
             # More than was estimated when it was let in: estimates are rough.
             late = flooded and waited > 2 * self._short()
             if late or now > ticket.deadline:
-                if flooded:
-                    self._sent_away = now
                 self._leave(ticket)
                 raise Full("too slow", self.wait() + self.seconds)
 
@@ -198,13 +257,22 @@ class Admission:
             if not ticket.begun:
                 self._enter(ticket)
             self._leave(ticket)
+            self._answered.add(ticket.pictures)
             if seconds is not None and ticket.measures:
                 share = 1 - (1 - _MEMORY) ** ticket.pictures
                 self.seconds += share * (seconds / ticket.pictures - self.seconds)
 
+    def _note(self) -> None:
+        since = self._queue_since
+        if self._mark is None and since is not None and self.clock() - since > _BURST:
+            self._mark = _Mark(self._asked.total, self._answered.total)
+
+    def _is_more_asked(self) -> bool:
+        return self._asked.much() > _CLEARLY * self._answered.much()
+
     def _short(self) -> float:
         """Seconds that one may wait in a flood."""
-        return max(_HARDLY, self.patience * self.seconds)
+        return self.patience * self.seconds
 
     def _leave(self, ticket: Ticket) -> None:
         ticket.done = True
@@ -217,4 +285,4 @@ class Admission:
         self.working += ticket.pictures
         self._queue -= 1
         if self._queue <= self.lanes:
-            self._queue_since = None
+            self._queue_since = self._mark = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import TimerHandle
+from collections.abc import Callable
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -34,6 +35,10 @@ _LINGER = 2.0
 _UNREAD = 16_000_000
 """Bytes that are thrown away meanwhile."""
 
+_PAUSE = 0.05
+"""Seconds before somebody is told that there is no room: who asks again at once, whatever it is
+told, is slowed down by that."""
+
 _FLUSH = 30.0
 """Seconds for a client to read its last answer."""
 
@@ -46,6 +51,14 @@ class Connection(HttpToolsProtocol):
 
     patience = 10.0
     """Seconds for a request's head."""
+
+    shed: Callable[[bytes], bytes | None] | None = None
+    """Gives the answer to a request that has to go before it is looked at."""
+
+    _shed_answer: bytes | None = None
+    """Of the request whose body is passed over just now."""
+
+    _shed_later: TimerHandle | None = None
 
     _timer: TimerHandle | None = None
     _closing: TimerHandle | None = None
@@ -69,8 +82,9 @@ class Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
-        if self._closing is not None:
-            self._closing.cancel()
+        for timer in (self._closing, self._shed_later):
+            if timer is not None:
+                timer.cancel()
         # Also where something went wrong: else it keeps the connection in memory until it fires.
         self._unset_keepalive_if_required()
         for cycle, _ in self.pipeline:
@@ -92,6 +106,9 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._is_head = True
+        if self._shed_later is not None:
+            # Its answer has to go out before that to the next one.
+            self._tell_shed()
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -112,14 +129,22 @@ class Connection(HttpToolsProtocol):
         if len(self.pipeline) >= _AHEAD:
             self.transport.abort()
             return
+        self._shed_answer = self._shed()
+        if self._shed_answer is not None:
+            # It may take as long to arrive as one that is read.
+            self._expect_head()
+            return
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        if self.cycle is not None:
+        if self._shed_answer is None and self.cycle is not None:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        if self.cycle is not None:
+        if self._shed_answer is not None:
+            self._disarm()
+            self._shed_later = self.loop.call_later(_PAUSE, self._tell_shed)
+        elif self.cycle is not None:
             super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
@@ -139,6 +164,29 @@ class Connection(HttpToolsProtocol):
             return
         self._closing = self.loop.call_later(_FLUSH, self.transport.abort)
         self.transport.close()
+
+    def _shed(self) -> bytes | None:
+        """The answer, where this request has to go: one that stands alone, and has no wishes of
+        its own about how it is answered."""
+        is_alone = self.cycle is None or self.cycle.response_complete
+        if self.shed is None or not is_alone or self.pipeline or self.expect_100_continue:
+            return None
+        if self.parser.get_method() != b"POST" or not self.parser.should_keep_alive():
+            return None
+        return self.shed(self.url)
+
+    def _tell_shed(self) -> None:
+        answer, self._shed_answer = self._shed_answer, None
+        if self._shed_later is not None:
+            self._shed_later.cancel()
+            self._shed_later = None
+        if answer is None or self.transport.is_closing() or self._lingers:
+            return
+        self.transport.write(answer)
+        self._unset_keepalive_if_required()
+        self.timeout_keep_alive_task = self.loop.call_later(
+            self.timeout_keep_alive, self.timeout_keep_alive_handler
+        )
 
     def _linger(self) -> None:
         self._lingers = True
@@ -225,6 +273,9 @@ class _Transport:
         self._connection.finish(self._cycle)
 
 
-def connection(*, most: int, patience: float) -> type[Connection]:
+def connection(
+    *, most: int, patience: float, shed: Callable[[bytes], bytes | None] | None = None
+) -> type[Connection]:
     """A kind of connection with these limits, as Uvicorn wants it: a class."""
-    return type("LimitedConnection", (Connection,), {"most": most, "patience": patience})
+    given = {"most": most, "patience": patience, "shed": shed}
+    return type("LimitedConnection", (Connection,), given)

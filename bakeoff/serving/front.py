@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bakeoff.serving.admission import Full
 from bakeoff.serving.logs import Log
-from bakeoff.serving.problems import Problem, Refused
+from bakeoff.serving.problems import NO_ROOM, Problem, Refused
 from bakeoff.serving.service import Service
 
 __all__ = ["Front"]
@@ -37,9 +37,6 @@ _HEADERS = [
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(self), microphone=(), geolocation=()"),
 ]
-_COSTLY = {"/invocations", "/predict"}
-"""What is not even looked at while there is a flood."""
-
 _PAUSE = 0.05
 """Seconds before somebody is told that there is no room: telling takes of the processor, too."""
 
@@ -56,8 +53,6 @@ class Front:
         self._inner = inner
         self._service = service
         self._log = log
-        self._sent_away = 0
-        self._told_at = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -71,9 +66,6 @@ class Front:
         answer = _Answer(self._service, send, request, _theirs(scope))
         # Clients of that protocol look for what is wrong under a name of its own.
         answer.is_protocol = scope["path"].startswith("/v2/")
-        if scope["path"] in _COSTLY and (full := self._service.admission.refusal()) is not None:
-            await self._shed(answer, full)
-            return
         try:
             await self._inner(scope, receive, answer.send)
         except Refused as refused:
@@ -93,18 +85,6 @@ class Front:
         seconds = time.perf_counter() - began
         self._service.recording.metrics.request(state["route"], answer.status, seconds)
         self._told(scope, state, answer, seconds)
-
-    async def _shed(self, answer: _Answer, full: Full) -> None:
-        """Send somebody away in a flood, with as little work as can be: one line in the log tells
-        of all of a second."""
-        await asyncio.sleep(_PAUSE)
-        await answer.refuse(_no_room(full))
-        self._service.recording.metrics.rejected(full.reason)
-        self._sent_away += 1
-        now = time.monotonic()
-        if now - self._told_at > 1:
-            self._log.write("flood", level="warning", sent_away=self._sent_away)
-            self._sent_away, self._told_at = 0, now
 
     def _count(self, problem: Problem) -> None:
         if problem.status in (401, 413, 429):
@@ -142,8 +122,6 @@ _QUIET = {
     "/v2/health/ready",
 }
 """Asked every few seconds by machines; a line is written only where they fail."""
-
-_FULL = "More is asked than can be answered just now."
 
 
 class _Answer:
@@ -187,7 +165,7 @@ class _Answer:
 
 
 def _no_room(full: Full) -> Problem:
-    return Problem(status=503, detail=_FULL, kind="full", retry=full.retry_after)
+    return Problem(status=503, detail=NO_ROOM, kind="full", retry=full.retry_after)
 
 
 def _unrouted(error: HTTPException) -> Problem:

@@ -9,9 +9,11 @@ from typing import Any
 
 from bakeoff.spec.errors import UserError
 
-__all__ = ["MEDIA_TYPE", "Problem", "Refused", "told"]
+__all__ = ["MEDIA_TYPE", "NO_ROOM", "Problem", "Refused", "told"]
 
 MEDIA_TYPE = "application/problem+json"
+
+NO_ROOM = "More is asked than can be answered just now."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -25,6 +25,7 @@ from bakeoff.serving.logs import Log
 from bakeoff.serving.metrics import Metrics
 from bakeoff.serving.service import Service, opened
 from bakeoff.serving.settings import Settings
+from bakeoff.serving.shedding import Shedding
 from bakeoff.spec.errors import UserError
 
 __all__ = ["Worker", "main"]
@@ -84,7 +85,12 @@ class Worker:
         self._service = await asyncio.to_thread(opened, said, path, source, version, metrics)
         config = uvicorn.Config(
             app(self._service, log),
-            http=connection(most=said.connections, patience=said.patience_body),
+            http=connection(
+                most=said.connections,
+                patience=said.patience_body,
+                # Pages elsewhere have to be told by headers that they may read the answer.
+                shed=None if said.cors else Shedding(self._service, log),
+            ),
             ws="none",
             lifespan="off",
             log_config=None,
