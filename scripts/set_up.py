@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-HOLDS = {"train": ("train",), "dev": ("train", "dev")}
+HOLDS = {"local": ("local",), "dev": ("local", "dev")}
 """Which extras an environment with this one serves."""
 
 

@@ -175,7 +175,7 @@ def test_a_ready_environment_is_used_at_once(
 ) -> None:
     """With nothing to do the script says nothing of its own, passes the words on, and stays in
     the folder it is called from, even through a link."""
-    ready_environment(checkout, set_up, "train")
+    ready_environment(checkout, set_up, "local")
     (tmp_path / "bakeoff").symlink_to(Path("check out", "scripts", "bakeoff"))
     words = [str(tmp_path / "bakeoff"), "data", "a b"]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -184,13 +184,13 @@ def test_a_ready_environment_is_used_at_once(
 
 def test_a_change_of_the_pins_is_noticed(checkout: Path, set_up: ModuleType) -> None:
     """The environment is ready only for the files it was made from, in the place it was made."""
-    commands = ready_environment(checkout, set_up, "train")
+    commands = ready_environment(checkout, set_up, "local")
     check = [str(commands / "python"), str(checkout / "scripts/set_up.py"), "--check"]
-    assert subprocess.run([*check, "train"], check=False).returncode == 0
+    assert subprocess.run([*check, "local"], check=False).returncode == 0
     assert subprocess.run([*check, "dev"], check=False).returncode == 1
     with (checkout / "constraints.txt").open("a") as pinned:
         pinned.write("more==1\n")
-    assert subprocess.run([*check, "train"], check=False).returncode == 1
+    assert subprocess.run([*check, "local"], check=False).returncode == 1
 
 
 def test_a_stamp_of_another_place_is_not_ours(checkout: Path, set_up: ModuleType) -> None:
@@ -270,10 +270,10 @@ def test_an_interrupted_set_up_leaves_no_stamp(
     checkout: Path, set_up: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stamps go before anything is installed, so that a broken-off set-up is begun again."""
-    python = ready_environment(checkout, set_up, "train") / "python"
+    python = ready_environment(checkout, set_up, "local") / "python"
     made_for = f"{checkout}\n{set_up.version_of_this()}\n"
     (checkout / ".venv" / "made-by-bakeoff").write_text(made_for)
     monkeypatch.setattr(set_up, "works", lambda _: True)
     set_up.make_environment(checkout, python)
-    assert not set_up.stamp(checkout, "train").exists()
+    assert not set_up.stamp(checkout, "local").exists()
     assert python.exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from bakeoff.serving.settings import Settings
 
 __all__ = ["serve"]
+
+_NEEDED = ("python_multipart", "prometheus_client", "sqlalchemy", "starlette", "uvicorn")
+"""What the processes of a service import first."""
 
 _PACE, _BOUNDS, _ACCESS, _JOURNAL = "Speed", "Bounds", "Who may ask", "Journal"
 
@@ -216,6 +220,11 @@ def serve(
 def _serve(settings: Settings) -> None:
     import asyncio
 
+    from bakeoff.spec.errors import MissingExtraError
+
+    if any(importlib.util.find_spec(name) is None for name in _NEEDED):
+        raise MissingExtraError("the service", "serve")
+
     from bakeoff.serving.listening import listening
     from bakeoff.serving.logs import Log
     from bakeoff.serving.supervisor import Supervisor
@@ -229,7 +238,8 @@ def _serve(settings: Settings) -> None:
             log.write(_sentence(what, facts), level=facts.get("level", "info"))
 
     async def serve() -> None:
-        await Supervisor(settings, listening(settings), say).run()
+        with listening(settings) as one:
+            await Supervisor(settings, one, say).run()
 
     try:
         asyncio.run(serve())

@@ -50,7 +50,7 @@ def test_the_lists_are_those_of_the_project() -> None:
     optional = project["optional-dependencies"]
     for extra, packages in checks.EXTRAS.items():
         assert set(packages) == bare(optional[extra]), extra
-    assert set(checks.EXTRAS) == set(optional) - {"dev"}
+    assert set(checks.EXTRAS) == set(optional) - {"dev", "local"}
 
 
 def test_without_torch(without_torch: None) -> None:
