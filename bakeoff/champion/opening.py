@@ -32,8 +32,6 @@ __all__ = ["Named", "engine_for", "facts_of", "open"]
 Named = Literal["auto", "onnx", "openvino", "torch"]
 
 GRAPH = "model.onnx"
-_INSIDE = "champion"
-"""Its folder in that of a bake-off."""
 
 
 def open(  # noqa: A001 - `bakeoff.open` is what a person types
@@ -190,7 +188,7 @@ def _place(path: str | Path | None) -> Path:
 def _folder(found: Path) -> Path:
     if (found / manifest.FILE).exists():
         return found
-    inside = found / _INSIDE
+    inside = found / place.FOLDER
     if inside.is_dir():
         return _folder(inside)
     if (found / "bakeoff.json").exists():

@@ -45,7 +45,7 @@ _MEMORY = 0.05
 _FIRST_GUESS = 0.01
 """Seconds a picture takes, until some were measured."""
 
-Reason = Literal["queue full", "bytes full", "too slow", "draining"]
+Reason = Literal["queue full", "bytes full", "too slow"]
 
 
 class Full(Exception):  # noqa: N818 - not an error of anybody's: an answer
@@ -56,18 +56,12 @@ class Full(Exception):  # noqa: N818 - not an error of anybody's: an answer
         self.retry_after = retry_after
         super().__init__(f"{reason}; again in {retry_after:.3f} s")
 
-    @property
-    def header(self) -> str:
-        """For Retry-After, which is in whole seconds."""
-        return str(max(1, math.ceil(self.retry_after)))
-
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Ticket:
     """A request that was let in."""
 
     pictures: int
-    size: int
     since: float
     deadline: float
     """When its answer is of no use any more, by the same clock as `since`."""
@@ -128,7 +122,6 @@ class Admission:
         self.most_bytes = size
         self.patience = patience
         self.clock = clock
-        self.draining = False
         self.waiting = 0
         """Pictures let in that nobody works on yet."""
 
@@ -197,7 +190,7 @@ class Admission:
             self.held -= size
             assert self.held >= 0, self.held
 
-    def admit(self, pictures: int, size: int, seconds: float) -> Ticket:
+    def admit(self, pictures: int, seconds: float) -> Ticket:
         """Let a request in whose answer is wanted within `seconds`; `Full` where it has to go."""
         with self._lock:
             self._asked.add(pictures)
@@ -218,7 +211,7 @@ class Admission:
             self._queue += 1
             if self._queue > self.lanes and self._queue_since is None:
                 self._queue_since = now
-            return Ticket(pictures=pictures, size=size, since=now, deadline=now + seconds)
+            return Ticket(pictures=pictures, since=now, deadline=now + seconds)
 
     def refusal(self) -> Full | None:
         """Why one more picture would be sent away in a flood; None where it would not."""
@@ -257,8 +250,10 @@ class Admission:
             if not ticket.begun:
                 self._enter(ticket)
             self._leave(ticket)
+            if seconds is None:
+                return
             self._answered.add(ticket.pictures)
-            if seconds is not None and ticket.measures:
+            if ticket.measures:
                 share = 1 - (1 - _MEMORY) ** ticket.pictures
                 self.seconds += share * (seconds / ticket.pictures - self.seconds)
 

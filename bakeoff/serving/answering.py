@@ -93,7 +93,7 @@ class Answerer:
         await asyncio.gather(*self._beside, return_exceptions=True)
 
     async def _asked(self, ask: Ask, served: Served, role: Role) -> Answered:
-        ticket = self.admission.admit(len(ask.uploads), ask.size, ask.seconds)
+        ticket = self.admission.admit(len(ask.uploads), ask.seconds)
 
         def work() -> tuple[float, Computed]:
             waited = self.admission.clock() - ticket.since

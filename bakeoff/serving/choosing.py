@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bakeoff.champion.place import BOXED, placed
+from bakeoff.champion.place import BOXED, FOLDER, placed
 from bakeoff.spec.errors import DataError
 
 __all__ = ["newest"]
@@ -33,5 +33,5 @@ def newest(path: str | None, *, under: Path | None = None) -> str:
 
 def _champion(path: Path) -> Path:
     """The champion in the folder of a bake-off; anything else as it is."""
-    inside = path / "champion"
+    inside = path / FOLDER
     return inside if not (path / _MADE).exists() and inside.is_dir() else path

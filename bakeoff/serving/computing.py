@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections.abc import Sequence
@@ -47,6 +48,7 @@ class Result:
     error: PictureError | None = None
     width: int = 0
     height: int = 0
+    sha256: str = ""
     features: npt.NDArray[np.float32] | None = None
 
 
@@ -123,5 +125,7 @@ def _result(
         prediction=prediction,
         width=opened.width,
         height=opened.height,
+        # Here, in a lane: of a large file it would hold up the loop, and so everybody.
+        sha256=hashlib.sha256(upload.content).hexdigest(),
         features=features,
     )

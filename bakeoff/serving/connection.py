@@ -19,7 +19,7 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
-from bakeoff.serving.problems import Problem
+from bakeoff.serving.problems import PAUSE, Problem
 
 __all__ = ["Connection", "connection"]
 
@@ -34,10 +34,6 @@ _LINGER = 2.0
 
 _UNREAD = 16_000_000
 """Bytes that are thrown away meanwhile."""
-
-_PAUSE = 0.05
-"""Seconds before somebody is told that there is no room: who asks again at once, whatever it is
-told, is slowed down by that."""
 
 _FLUSH = 30.0
 """Seconds for a client to read its last answer."""
@@ -143,7 +139,7 @@ class Connection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         if self._shed_answer is not None:
             self._disarm()
-            self._shed_later = self.loop.call_later(_PAUSE, self._tell_shed)
+            self._shed_later = self.loop.call_later(PAUSE, self._tell_shed)
         elif self.cycle is not None:
             super().on_message_complete()
 

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bakeoff.serving.admission import Full
 from bakeoff.serving.logs import Log
-from bakeoff.serving.problems import NO_ROOM, Problem, Refused
+from bakeoff.serving.problems import PAUSE, Problem, Refused, no_room
 from bakeoff.serving.service import Service
 
 __all__ = ["Front"]
@@ -37,9 +37,6 @@ _HEADERS = [
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(self), microphone=(), geolocation=()"),
 ]
-_PAUSE = 0.05
-"""Seconds before somebody is told that there is no room: telling takes of the processor, too."""
-
 _GONE = 499
 """What is logged and counted where the client hung up first; it never sees it."""
 
@@ -72,9 +69,8 @@ class Front:
             await answer.refuse(refused.problem)
             self._count(refused.problem)
         except Full as full:
-            # Who asks again at once, whatever it is told, is slowed down by being told late.
-            await asyncio.sleep(_PAUSE)
-            await answer.refuse(_no_room(full))
+            await asyncio.sleep(PAUSE)
+            await answer.refuse(no_room(full.retry_after))
             self._service.recording.metrics.rejected(full.reason)
         except HTTPException as error:
             await answer.refuse(_unrouted(error))
@@ -162,10 +158,6 @@ class _Answer:
             {"type": "http.response.start", "status": problem.status, "headers": headers}
         )
         await self.send({"type": "http.response.body", "body": body})
-
-
-def _no_room(full: Full) -> Problem:
-    return Problem(status=503, detail=NO_ROOM, kind="full", retry=full.retry_after)
 
 
 def _unrouted(error: HTTPException) -> Problem:

@@ -149,8 +149,8 @@ class Metrics:
             "bakeoff_rejections", "Requests turned away, by reason.", ("reason",), registry=own
         )
         self.in_flight = Gauge(
-            "bakeoff_in_flight_requests",
-            "Requests under way.",
+            "bakeoff_in_flight_pictures",
+            "Pictures let in and not answered yet.",
             registry=own,
             multiprocess_mode="livesum",
         )

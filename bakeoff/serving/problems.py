@@ -9,11 +9,13 @@ from typing import Any
 
 from bakeoff.spec.errors import UserError
 
-__all__ = ["MEDIA_TYPE", "NO_ROOM", "Problem", "Refused", "told"]
+__all__ = ["MEDIA_TYPE", "Problem", "Refused", "told"]
 
 MEDIA_TYPE = "application/problem+json"
 
-NO_ROOM = "More is asked than can be answered just now."
+PAUSE = 0.05
+"""Seconds before somebody is told that there is no room. Telling takes of the processor, too: who
+asks again at once, whatever it is told, is slowed down by being told late."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,6 +76,12 @@ class Refused(Exception):  # noqa: N818 - an answer, not a failure of ours
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         super().__init__(problem.detail)
+
+
+def no_room(seconds: float) -> Problem:
+    """There will be some in so many seconds."""
+    detail = "More is asked than can be answered just now."
+    return Problem(status=503, detail=detail, kind="full", retry=seconds)
 
 
 def told(error: UserError, *, status: int = 422, kind: str = "") -> Problem:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -117,6 +116,7 @@ class Recording:
     def look(self) -> None:
         """Bring what is measured now and then up to date."""
         metrics = self.metrics
+        metrics.in_flight.set(self._admission.waiting + self._admission.working)
         metrics.queued.set(self._admission.waiting)
         metrics.queued_bytes.set(self._admission.held)
         metrics.process()
@@ -165,7 +165,6 @@ def _entry(answered: Answered, place: int) -> Entry:
     told = result.prediction
     assert told is not None
     count = len(answered.results)
-    content = result.upload.content
     return Entry(
         id=ask.id,
         picture=place,
@@ -179,8 +178,8 @@ def _entry(answered: Answered, place: int) -> Entry:
         strangeness=told.strangeness,
         width=result.width,
         height=result.height,
-        size=len(content),
-        sha256=hashlib.sha256(content).hexdigest(),
+        size=len(result.upload.content),
+        sha256=result.sha256,
         key=ask.key,
         decode_ms=1000 * answered.decode / count,
         queue_ms=1000 * answered.queue,

@@ -10,12 +10,12 @@ import os
 import time
 
 from bakeoff.serving.logs import Log
-from bakeoff.serving.problems import NO_ROOM, Problem
+from bakeoff.serving.problems import no_room
 from bakeoff.serving.service import Service
 
 __all__ = ["Shedding"]
 
-_COSTLY = (b"/predict", b"/invocations")
+_COSTLY = {b"/predict", b"/invocations"}
 """What takes a lane, and is asked for in floods."""
 
 
@@ -30,7 +30,7 @@ class Shedding:
 
     def __call__(self, url: bytes) -> bytes | None:
         """The whole answer to a request for `url`, if it has to go."""
-        if not url.startswith(_COSTLY) or self._service.draining:
+        if url.partition(b"?")[0] not in _COSTLY or self._service.draining:
             return None
         full = self._service.admission.refusal()
         if full is None:
@@ -38,7 +38,7 @@ class Shedding:
         self._service.recording.metrics.rejected(full.reason)
         self._note()
         request = os.urandom(8).hex()
-        problem = Problem(status=503, detail=NO_ROOM, kind="full", retry=full.retry_after)
+        problem = no_room(full.retry_after)
         body = problem.body(request)
         head = "".join(f"{name}: {value}\r\n" for name, value in problem.headers())
         return (

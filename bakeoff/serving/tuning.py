@@ -1,7 +1,7 @@
 """Which engine, and how many pictures at once: measured on this machine, once for each champion.
 
 Threads decide more than engines do: a network spread over all processors leaves none to decode the
-next picture, and two that each want all of them take many times as long as one after the other. So
+next picture, and two that each want all of them are in each other's way. So
 it is either one picture on each processor, or one picture on all; whichever answers more.
 """
 

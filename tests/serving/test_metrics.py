@@ -69,7 +69,7 @@ def test_what_is_told() -> None:
         ("bakeoff_requests_total", "/predict", "200"): 1,
         ("bakeoff_requests_total", "other", "404"): 1,
         ("bakeoff_rejections_total", "full"): 1,
-        ("bakeoff_in_flight_requests",): 1,
+        ("bakeoff_in_flight_pictures",): 1,
         ("bakeoff_queued_pictures",): 2,
         ("bakeoff_queued_bytes",): 2000,
         ("bakeoff_predictions_total", "cat", "live"): 1,
@@ -167,7 +167,7 @@ def test_several_workers(tmp_path: Path, promtool: str | None) -> None:
     text = exposition(folder)
     both = samples(text)
     assert both["bakeoff_requests_total", "/predict", "200"] == 2
-    assert both["bakeoff_in_flight_requests",] == 2
+    assert both["bakeoff_in_flight_pictures",] == 2
     assert both["bakeoff_decode_seconds_count",] == 2
     if promtool is not None:
         check(promtool, text)
@@ -179,7 +179,7 @@ def test_several_workers(tmp_path: Path, promtool: str | None) -> None:
     dead = samples(exposition(folder))
     assert dead["bakeoff_requests_total", "/predict", "200"] == 2
     assert dead["bakeoff_decode_seconds_bucket", "0.001"] == 2
-    assert ("bakeoff_in_flight_requests",) not in dead
+    assert ("bakeoff_in_flight_pictures",) not in dead
     assert sorted(path.name for path in folder.glob("*.db")) == [
         "counter_dead.db",
         "histogram_dead.db",

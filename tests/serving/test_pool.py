@@ -30,7 +30,7 @@ def test_an_answer_comes_back(admission: Admission, pool: Pool) -> None:
     """What a lane computes is what the one who waits is given, and nobody is counted any more."""
 
     async def ask() -> int:
-        return await pool.run(admission.admit(1, 0, 10), lambda: 7)
+        return await pool.run(admission.admit(1, 10), lambda: 7)
 
     assert asyncio.run(ask()) == 7
     assert (admission.waiting, admission.working) == (0, 0)
@@ -45,8 +45,8 @@ def test_an_error_comes_back(admission: Admission, pool: Pool) -> None:
     async def ask() -> int:
         for _ in range(4):
             with pytest.raises(ZeroDivisionError):
-                await pool.run(admission.admit(1, 0, 10), broken)
-        return await pool.run(admission.admit(1, 0, 10), lambda: 7)
+                await pool.run(admission.admit(1, 10), broken)
+        return await pool.run(admission.admit(1, 10), lambda: 7)
 
     assert asyncio.run(ask()) == 7
 
@@ -65,7 +65,7 @@ def test_as_many_at_once_as_there_are_lanes(admission: Admission, pool: Pool) ->
             now[0] -= 1
 
     async def ask() -> None:
-        await asyncio.gather(*(pool.run(admission.admit(1, 0, 60), work) for _ in range(6)))
+        await asyncio.gather(*(pool.run(admission.admit(1, 60), work) for _ in range(6)))
 
     asyncio.run(ask())
     assert least == [2]
@@ -77,17 +77,17 @@ def test_whoever_hangs_up_gives_the_turn_away(admission: Admission, pool: Pool) 
 
     async def ask() -> None:
         busy = [
-            asyncio.create_task(pool.run(admission.admit(1, 0, 60), lambda: go.wait(20)))
+            asyncio.create_task(pool.run(admission.admit(1, 60), lambda: go.wait(20)))
             for _ in range(2)
         ]
         await asyncio.sleep(0.05)
-        gone = asyncio.create_task(pool.run(admission.admit(1, 0, 60), lambda: done.append(1)))
+        gone = asyncio.create_task(pool.run(admission.admit(1, 60), lambda: done.append(1)))
         await asyncio.sleep(0.05)
         gone.cancel()
         await asyncio.sleep(0)
         go.set()
         await asyncio.gather(*busy)
-        await pool.run(admission.admit(1, 0, 60), lambda: None)
+        await pool.run(admission.admit(1, 60), lambda: None)
 
     asyncio.run(ask())
     assert done == []
@@ -98,7 +98,7 @@ def test_a_turn_that_comes_too_late(admission: Admission, pool: Pool) -> None:
     """What was to be answered before its turn came is told so."""
 
     async def ask() -> None:
-        ticket = admission.admit(1, 0, 10)
+        ticket = admission.admit(1, 10)
         ticket.deadline = 0
         await pool.run(ticket, lambda: 7)
 
@@ -112,7 +112,7 @@ def test_what_is_there_is_worked_on_before_the_end(admission: Admission) -> None
 
     async def ask() -> None:
         waiting = [
-            asyncio.create_task(pool.run(admission.admit(1, 0, 10), lambda: done.append(1)))
+            asyncio.create_task(pool.run(admission.admit(1, 10), lambda: done.append(1)))
             for _ in range(5)
         ]
         await asyncio.sleep(0)

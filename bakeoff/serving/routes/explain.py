@@ -52,7 +52,7 @@ def routes(asking: Asking) -> list[BaseRoute]:
             if busy or admission.flooded or admission.waiting > admission.lanes:
                 raise Full("too slow", cost * admission.seconds)
             asking.charge(request, who, cost)
-            ticket = admission.admit(1, len(upload.content), asking.seconds(request))
+            ticket = admission.admit(1, asking.seconds(request))
             # It takes as long as many, and would pass for one that is slow.
             ticket.measures = False
             work = _Work(
