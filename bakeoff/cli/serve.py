@@ -58,7 +58,15 @@ DeviceName = Annotated[
         "--device", metavar="NAME", help="cpu or cuda.", show_default=False, rich_help_panel=_PACE
     ),
 ]
-Workers = Annotated[int, typer.Option(metavar="N", help="Processes.", rich_help_panel=_PACE)]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Processes. Default: one for each processor where a picture takes a few ms, else one.",
+        show_default=False,
+        rich_help_panel=_PACE,
+    ),
+]
 Lanes = Annotated[
     int | None,
     typer.Option(
@@ -160,7 +168,7 @@ def serve(
     log: Log = None,
     engine: Engine = "auto",
     device: DeviceName = None,
-    workers: Workers = 1,
+    workers: Workers = None,
     lanes: Lanes = None,
     queue: Queue = 256,
     deadline: Deadline = "10s",

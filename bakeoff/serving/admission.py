@@ -1,13 +1,13 @@
 """Who is let in: never more than can be answered in time.
 
 The queue is bounded by count, by bytes, and by how long the newcomer would wait, which follows from
-what is waiting and from the rate that is measured. A burst may wait up to its deadline, and so may
-clients that each ask again when they are answered, however many there are. But where more requests
-than lanes have been waiting without a break for a tenth of a second, and clearly more is asked than
-is answered, it is a flood, and a longer queue would answer nobody sooner: then whoever has waited
-long is sent away, and only those are let in who hardly wait. So under a flood the answers that are
-given come about as fast as ever, and the others are told at once, with the time after which it is
-worth asking again.
+what is waiting and from the rate that is measured. A burst may wait, and so may clients that each
+ask again when they are answered. But where ever more is asked than is answered, no queue helps:
+once the newest would wait too long it is a flood. Then whoever has waited long is sent away, and
+only those are let in who hardly wait; the others are told at once, with the time after which it is
+worth asking again. While a queue grows that may become one, the newest are answered first: of a
+burst all are answered in the same time, and in a flood those that are answered are answered
+quickly.
 
 The event loop lets in, lanes begin and end: what they share is under one lock, held for moments.
 """
@@ -23,9 +23,9 @@ from typing import Literal
 
 __all__ = ["Admission", "Full", "Ticket"]
 
-_STANDING = 0.1
-"""Seconds for which there is always a queue before that counts as more than a burst; no less than
-five times what a picture takes."""
+_CALM_WAIT = (0.25, 40)
+"""Where there is no flood, somebody may wait for so many seconds or so many pictures' time,
+whichever is longer."""
 
 _BURST = 0.03
 """Seconds in which what comes at once has come."""
@@ -36,8 +36,11 @@ _CALM = 1.0
 _SPAN = 0.5
 """Seconds over which what is asked and what is answered are compared."""
 
-_CLEARLY = 2.0
-"""Times what is answered that has to be asked, to be a flood."""
+_CHANCE = 3.0
+"""Standard deviations of their difference that are left to chance."""
+
+_LATE = 2.0
+"""Pictures' time after which, in a flood, a turn comes too late: estimates are rough."""
 
 _MEMORY = 0.05
 """How much the newest picture counts in the mean time that one takes."""
@@ -80,7 +83,6 @@ class _Lately:
         self._clock = clock
         self._sum = 0.0
         self._since = clock()
-        self.total = 0
 
     def much(self) -> float:
         now = self._clock()
@@ -90,19 +92,6 @@ class _Lately:
 
     def add(self, count: int) -> None:
         self._sum = self.much() + count
-        self.total += count
-
-
-@dataclass(frozen=True, slots=True)
-class _Mark:
-    """Counts at a moment."""
-
-    asked: int
-    answered: int
-
-    def is_outrun(self, asked: _Lately, answered: _Lately) -> bool:
-        """Whether clearly more was asked than answered since then."""
-        return asked.total - self.asked > _CLEARLY * (answered.total - self.answered)
 
 
 class Admission:
@@ -138,20 +127,18 @@ class Admission:
         self._queue = 0
         """Requests that wait, of however many pictures."""
 
-        self._queue_since: float | None = None
-        """Since when more of them than lanes have been waiting without a break."""
+        self._standing: float | None = None
+        """Since when more of them than lanes have been waiting; None: they are not."""
 
-        self._flood_seen = -math.inf
-        """When there last was a flood."""
+        self._flood_ends = -math.inf
+        """Until when it counts as a flood, unless more is asked meanwhile."""
 
         self._expected = 0
         """Requests that were not refused, and are not let in yet."""
 
-        self._mark: _Mark | None = None
-        """What had been asked and answered when the first burst of it was in."""
-
         self._asked = _Lately(clock)
         self._answered = _Lately(clock)
+        """But for what came and went while a burst came in: it says nothing of what follows."""
 
     @property
     def rate(self) -> float:
@@ -161,15 +148,12 @@ class Admission:
     @property
     def flooded(self) -> bool:
         """Whether more arrives than can be done."""
-        now, since = self.clock(), self._queue_since
-        if now - self._flood_seen < _CALM:
-            return True
-        if since is None or now - since <= max(_STANDING, 5 * self.seconds):
-            return False
-        if self._mark is None or not self._mark.is_outrun(self._asked, self._answered):
-            return False
-        self._flood_seen = now
-        return True
+        return self.clock() < self._flood_ends
+
+    @property
+    def newest_first(self) -> bool:
+        """Whether it is in doubt that all who wait can be answered in time."""
+        return self._standing is not None and not self.flooded and self._is_outrun()
 
     def wait(self, pictures: int = 1) -> float:
         """Seconds that this many pictures would wait for their turn, if let in now."""
@@ -193,24 +177,22 @@ class Admission:
     def admit(self, pictures: int, seconds: float) -> Ticket:
         """Let a request in whose answer is wanted within `seconds`; `Full` where it has to go."""
         with self._lock:
-            self._asked.add(pictures)
-            self._note()
+            now = self.clock()
             self._expected = max(0, self._expected - 1)
+            self._count(self._asked, now, pictures)
             if self.waiting and self.waiting + pictures > self.most_pictures:
                 over = self.waiting + pictures - self.most_pictures
                 raise Full("queue full", over * self.seconds / self.lanes)
-            now, wait, flooded = self.clock(), self.wait(pictures), self.flooded
-            longest = self._short() if flooded else seconds - self.seconds
+            wait, longest = self.wait(pictures), self._longest(now, seconds)
             # Whoever finds nobody waiting is let in, however slow things seem: else nothing would
             # ever be measured again.
             if self.waiting and wait > longest:
-                if flooded and self._is_more_asked():
-                    self._flood_seen = now
+                self._judge(now)
                 raise Full("too slow", wait - longest)
             self.waiting += pictures
             self._queue += 1
-            if self._queue > self.lanes and self._queue_since is None:
-                self._queue_since = now
+            if self._queue > self.lanes and self._standing is None:
+                self._standing = now
             return Ticket(pictures=pictures, since=now, deadline=now + seconds)
 
     def refusal(self) -> Full | None:
@@ -220,24 +202,23 @@ class Admission:
             return None
         with self._lock:
             # Many are asked about before the first of them is let in.
-            wait, longest = self.wait(1 + self._expected), self._short()
+            now, wait = self.clock(), self.wait(1 + self._expected)
+            longest = self._longest(now, math.inf)
             if not self.waiting + self._expected or wait <= longest:
                 self._expected += 1
                 return None
-            self._asked.add(1)
-            if self._is_more_asked():
-                self._flood_seen = self.clock()
+            self._count(self._asked, now, 1)
+            self._judge(now)
         return Full("too slow", wait - longest)
 
     def begin(self, ticket: Ticket) -> None:
         """It is somebody's turn: `Full` where that comes too late."""
         assert not ticket.begun
         with self._lock:
-            now, flooded = self.clock(), self.flooded
+            now = self.clock()
             self._enter(ticket)
             waited = now - ticket.since
-            # More than was estimated when it was let in: estimates are rough.
-            late = flooded and waited > 2 * self._short()
+            late = now < self._flood_ends and waited > _LATE * self.seconds
             if late or now > ticket.deadline:
                 self._leave(ticket)
                 raise Full("too slow", self.wait() + self.seconds)
@@ -252,22 +233,34 @@ class Admission:
             self._leave(ticket)
             if seconds is None:
                 return
-            self._answered.add(ticket.pictures)
+            self._count(self._answered, self.clock(), ticket.pictures)
             if ticket.measures:
                 share = 1 - (1 - _MEMORY) ** ticket.pictures
                 self.seconds += share * (seconds / ticket.pictures - self.seconds)
 
-    def _note(self) -> None:
-        since = self._queue_since
-        if self._mark is None and since is not None and self.clock() - since > _BURST:
-            self._mark = _Mark(self._asked.total, self._answered.total)
+    def _count(self, lately: _Lately, now: float, pictures: int) -> None:
+        if not self._is_burst(now):
+            lately.add(pictures)
 
-    def _is_more_asked(self) -> bool:
-        return self._asked.much() > _CLEARLY * self._answered.much()
+    def _judge(self, now: float) -> None:
+        """Somebody has to go: is it a flood?"""
+        if not self._is_burst(now) and self._is_outrun():
+            self._flood_ends = now + _CALM
 
-    def _short(self) -> float:
-        """Seconds that one may wait in a flood."""
-        return self.patience * self.seconds
+    def _is_burst(self, now: float) -> bool:
+        return self._standing is not None and now - self._standing <= _BURST
+
+    def _is_outrun(self) -> bool:
+        """Whether more comes than goes, which may be chance where it is little."""
+        answered = self._answered.much()
+        return self._asked.much() > answered + _CHANCE * math.sqrt(1 + answered)
+
+    def _longest(self, now: float, seconds: float) -> float:
+        """Seconds that one may wait for an answer within `seconds`."""
+        if now < self._flood_ends:
+            return self.patience * self.seconds
+        least, pictures = _CALM_WAIT
+        return min(seconds - self.seconds, max(least, pictures * self.seconds))
 
     def _leave(self, ticket: Ticket) -> None:
         ticket.done = True
@@ -280,4 +273,4 @@ class Admission:
         self.working += ticket.pictures
         self._queue -= 1
         if self._queue <= self.lanes:
-            self._queue_since = self._mark = None
+            self._standing = None

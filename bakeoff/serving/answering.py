@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from bakeoff.data.decode import Limits
 from bakeoff.serving.admission import Admission, Full
-from bakeoff.serving.computing import Computed, Result, Upload, compute
+from bakeoff.serving.computing import Computed, Result, Upload, compute, compute_at_once
 from bakeoff.serving.journal.entry import Role
 from bakeoff.serving.live import Live, Served
 from bakeoff.serving.pool import Pool
@@ -95,11 +96,12 @@ class Answerer:
     async def _asked(self, ask: Ask, served: Served, role: Role) -> Answered:
         ticket = self.admission.admit(len(ask.uploads), ask.seconds)
 
-        def work() -> tuple[float, Computed]:
+        def work(how: Callable[..., Computed] = compute) -> tuple[float, Computed]:
             waited = self.admission.clock() - ticket.since
-            return waited, compute(served.champion, ask.uploads, self.limits)
+            return waited, how(served.champion, ask.uploads, self.limits)
 
-        waited, found = await self.pool.run(ticket, work)
+        at_once = partial(work, compute_at_once) if served.is_quick else None
+        waited, found = await self.pool.run(ticket, work, at_once=at_once)
         return Answered(
             ask=ask,
             served=served,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import threading
 import time
 from collections.abc import Sequence
@@ -15,14 +16,18 @@ import numpy.typing as npt
 from bakeoff.champion.champion import Champion
 from bakeoff.champion.prediction import Prediction
 from bakeoff.data.decode import Limits, opening
+from bakeoff.serving.pool import Elsewhere
 from bakeoff.spec.errors import PictureError
 from bakeoff.spec.image import Preprocess
 
-__all__ = ["LARGE", "Computed", "Result", "Upload", "compute", "one_large"]
+__all__ = ["LARGE", "Computed", "Result", "Upload", "compute", "compute_at_once", "one_large"]
 
 LARGE = 4_000_000
 """Pixels above which pictures are decoded one after the other, so that lanes do not need the memory
 of a large one each."""
+
+_QUICK, _QUICK_BYTES = 320_000, 262_144
+"""Pixels and bytes up to which a picture is decoded in a millisecond or two."""
 
 _BATCH = 32
 """Pictures that an engine is given at once."""
@@ -68,10 +73,13 @@ class _Opened:
     height: int
 
 
-def compute(champion: Champion, uploads: Sequence[Upload], limits: Limits) -> Computed:
-    """What `champion` says of each picture, or what is wrong with it."""
+def compute(
+    champion: Champion, uploads: Sequence[Upload], limits: Limits, *, most: float = math.inf
+) -> Computed:
+    """What `champion` says of each picture, or what is wrong with it; `Elsewhere` where one has
+    more than `most` pixels."""
     began = time.perf_counter()
-    opened = [_opened(upload, champion.recipe.preprocess, limits) for upload in uploads]
+    opened = [_opened(upload, champion.recipe.preprocess, limits, most) for upload in uploads]
     decoded = time.perf_counter()
     whole = [one for one in opened if isinstance(one, _Opened)]
     told = iter(_told(champion, whole))
@@ -85,14 +93,23 @@ def compute(champion: Champion, uploads: Sequence[Upload], limits: Limits) -> Co
     return Computed(results=results, decode=decoded - began, infer=ended - decoded)
 
 
-def _opened(upload: Upload, target: Preprocess, limits: Limits) -> _Opened | PictureError:
+def compute_at_once(champion: Champion, uploads: Sequence[Upload], limits: Limits) -> Computed:
+    """The same, if it is one small picture; else `Elsewhere`."""
+    if len(uploads) > 1 or len(uploads[0].content) > _QUICK_BYTES:
+        raise Elsewhere
+    return compute(champion, uploads, limits, most=_QUICK)
+
+
+def _opened(
+    upload: Upload, target: Preprocess, limits: Limits, most: float
+) -> _Opened | PictureError:
     name = upload.name or "the picture"
     try:
-        with (
-            opening(upload.content, name=name, limits=limits) as file,
-            one_large if file.size > LARGE else nullcontext(),
-        ):
-            seen, pixels = file.header(), file.decoded(target)
+        with opening(upload.content, name=name, limits=limits) as file:
+            if file.size > most:
+                raise Elsewhere
+            with one_large if file.size > LARGE else nullcontext():
+                seen, pixels = file.header(), file.decoded(target)
     except PictureError as error:
         # Where it was raised is of no interest, and would keep the whole picture in memory until
         # the collector of cycles comes by.

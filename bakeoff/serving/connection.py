@@ -51,6 +51,12 @@ class Connection(HttpToolsProtocol):
     shed: Callable[[bytes], bytes | None] | None = None
     """Gives the answer to a request that has to go before it is looked at."""
 
+    heard: Callable[[], None]
+    """Told that something has come in."""
+
+    counted: Callable[[int], None]
+    """Told how many connections there are."""
+
     _shed_answer: bytes | None = None
     """Of the request whose body is passed over just now."""
 
@@ -69,6 +75,8 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.heard()
+        self.counted(len(self.connections))
         if len(self.connections) > self.most:
             self._refuse(Problem(status=503, detail="Too many connections are open.", retry=1))
             # At once: they are too many.
@@ -87,8 +95,10 @@ class Connection(HttpToolsProtocol):
             cycle.disconnected = True
             cycle.message_event.set()
         super().connection_lost(exc)
+        self.counted(len(self.connections))
 
     def data_received(self, data: bytes) -> None:
+        self.heard()
         if self._lingers:
             self._unread += len(data)
             if self._unread > _UNREAD:
@@ -270,8 +280,19 @@ class _Transport:
 
 
 def connection(
-    *, most: int, patience: float, shed: Callable[[bytes], bytes | None] | None = None
+    *,
+    most: int,
+    patience: float,
+    heard: Callable[[], None],
+    counted: Callable[[int], None] = lambda count: None,
+    shed: Callable[[bytes], bytes | None] | None = None,
 ) -> type[Connection]:
     """A kind of connection with these limits, as Uvicorn wants it: a class."""
-    given = {"most": most, "patience": patience, "shed": shed}
+    given = {
+        "most": most,
+        "patience": patience,
+        "heard": staticmethod(heard),
+        "counted": staticmethod(counted),
+        "shed": shed,
+    }
     return type("LimitedConnection", (Connection,), given)

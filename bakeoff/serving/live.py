@@ -31,6 +31,9 @@ class Served:
     version: int
     """Counts up with every champion that this service deployed; the first is 1."""
 
+    is_quick: bool = False
+    """Whether it answers for a picture sooner than a thread is worth waking."""
+
     places: dict[str, int] = field(init=False)
     """Of the classes, by their names."""
 

@@ -7,15 +7,17 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from bakeoff.champion.champion import Champion
 from bakeoff.data.decode import Limits
 from bakeoff.serving.admission import Admission
 from bakeoff.serving.answering import Answerer
 from bakeoff.serving.live import Live, Mode, Served
+from bakeoff.serving.memory import give_back
 from bakeoff.serving.metrics import Metrics
 from bakeoff.serving.pool import Pool
 from bakeoff.serving.recording import Recording
 from bakeoff.serving.settings import Settings
-from bakeoff.serving.tuning import Plan, planned
+from bakeoff.serving.tuning import Plan, is_quick, planned
 
 __all__ = ["Service", "opened"]
 
@@ -37,22 +39,24 @@ class Service:
 
     async def prepare(self, path: str, source: str, version: int, mode: Mode, share: float) -> None:
         """Open, verify and warm a champion beside the one that answers."""
-        # The lanes are there already; only what computes in them is new.
-        champion, _ = await asyncio.to_thread(
-            planned,
-            Path(path),
-            engine=self.settings.engine,
-            lanes=self.plan.lanes,
-            device=self.settings.device,
-        )
-        self.live.prepare(
-            Served(champion=champion, path=source, version=version), mode=mode, share=share
-        )
+        served = await asyncio.to_thread(self._opened, path, source, version)
+        self.live.prepare(served, mode=mode, share=share)
 
     def commit(self) -> None:
         """Let it answer."""
         self.live.commit()
         self.recording.deployed(self.live)
+
+    def _opened(self, path: str, source: str, version: int) -> Served:
+        # The lanes are there already; only what computes in them is new.
+        champion, plan = planned(
+            Path(path),
+            engine=self.settings.engine,
+            lanes=self.plan.lanes,
+            workers=self.plan.workers,
+            device=self.settings.device,
+        )
+        return _served(champion, plan, source, version)
 
     async def end(self) -> None:
         """Nothing comes in any more: finish what is there."""
@@ -65,9 +69,13 @@ def opened(settings: Settings, path: str, source: str, version: int, metrics: Me
     """A service that is ready to answer for the champion at `path`, a copy of the one at
     `source`."""
     champion, plan = planned(
-        Path(path), engine=settings.engine, lanes=settings.lanes, device=settings.device
+        Path(path),
+        engine=settings.engine,
+        lanes=settings.lanes,
+        workers=settings.processes,
+        device=settings.device,
     )
-    live = Live(Served(champion=champion, path=source, version=version))
+    live = Live(_served(champion, plan, source, version))
     admission = Admission(
         lanes=plan.lanes,
         pictures=settings.queue,
@@ -94,3 +102,11 @@ def opened(settings: Settings, path: str, source: str, version: int, metrics: Me
         recording=recording,
         started=time.time(),
     )
+
+
+def _served(champion: Champion, plan: Plan, source: str, version: int) -> Served:
+    found = Served(
+        champion=champion, path=source, version=version, is_quick=is_quick(champion, plan)
+    )
+    give_back()
+    return found

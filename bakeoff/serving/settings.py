@@ -27,7 +27,9 @@ class Settings:
 
     host: str = "127.0.0.1"
     port: int = 8000
-    workers: int = 1
+    workers: int | None = None
+    """Processes; None: measured at the start."""
+
     lanes: int | None = None
     """Pictures that a worker computes at once; None: measured at the start."""
 
@@ -40,7 +42,7 @@ class Settings:
     queue_bytes: int = 64 * _MILLION
     """Bytes of requests that may be held, read or waiting, at most, in each worker."""
 
-    patience: float = 1.5
+    patience: float = 0.5
     """How long a request may wait while there is always somebody waiting, in times of what one
     takes. A burst may wait up to the deadline."""
 
@@ -102,10 +104,18 @@ class Settings:
                 )
         if self.grace < 0:
             raise SpecError("--grace", "must not be below 0", self.grace)
-        if self.ui == "gradio" and (self.keys is not None or self.workers > 1):
+        if self.ui == "gradio" and (self.keys is not None or (self.workers or 1) > 1):
             # Its page sends no key of ours, and its sessions live in one process.
             rule = "cannot be gradio together with --keys or with more than one of --workers"
             raise SpecError("--ui", rule, suggestion="Take --ui own, which can do both.")
+
+    @property
+    def processes(self) -> int | None:
+        """How many workers there have to be; None: as many as answer most."""
+        if self.workers is None and (self.ui == "gradio" or self.rate is not None):
+            # Each would keep sessions, or count what a key asks, for itself.
+            return 1
+        return self.workers
 
     def to_json(self) -> str:
         """As workers are told."""

@@ -67,11 +67,11 @@ class Supervisor:
         self._version = 0
         self._state = _State(current=self._copy(newest(settings.champion)))
         self._workers = Workers(
-            settings.workers,
+            settings.processes,
             one,
             start=self._start,
             say=say,
-            metrics=self.folder / "metrics",
+            folder=self.folder,
         )
 
     async def run(self) -> None:
@@ -120,6 +120,8 @@ class Supervisor:
                 path=str(current.copy),
                 source=current.source,
                 version=current.version,
+                place=worker.number,
+                counts=str(self._workers.counts),
             )
             if trial is not None:
                 await self._prepare(worker, trial)

@@ -2,7 +2,8 @@
 
 Threads decide more than engines do: a network spread over all processors leaves none to decode the
 next picture, and two that each want all of them are in each other's way. So
-it is either one picture on each processor, or one picture on all; whichever answers more.
+it is either one picture on each processor, or one picture on all; whichever answers more. A quick
+champion has a process for each processor, as threads of one would mostly wait for each other.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
+import numpy.typing as npt
 
 from bakeoff.champion.champion import Champion
 from bakeoff.champion.opening import GRAPH, Named
@@ -26,7 +28,7 @@ from bakeoff.data.cache import cache_folder
 from bakeoff.data.machine import look
 from bakeoff.version import __version__
 
-__all__ = ["Plan", "planned"]
+__all__ = ["Plan", "is_quick", "planned"]
 
 _SECONDS = 0.15
 """For which each way is tried."""
@@ -35,6 +37,12 @@ _CLEARLY = 1.15
 """How much better a way has to be than the one before it, which is the simpler one: less is what
 other work on the machine makes between two measurements."""
 
+_QUICK = 0.004
+"""Seconds for a picture up to which the event loop can compute it between two requests."""
+
+_PROCESS = 600_000_000
+"""Bytes of free memory for each process; it takes a quarter of that."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
@@ -42,10 +50,13 @@ class Plan:
 
     engine: Named
     lanes: int
-    """Pictures at once."""
+    """Pictures at once, in each process."""
 
     threads: int
     """That each of them takes."""
+
+    workers: int = 1
+    """Processes."""
 
     rate: float | None = None
     """Pictures a second when it was tried; None: it was not tried."""
@@ -54,11 +65,18 @@ class Plan:
     def reason(self) -> str:
         """In a few words."""
         ways = f"{self.engine}, {self.lanes} at once with {self.threads} threads each"
+        if self.workers > 1:
+            ways = f"{self.workers} processes of {ways}"
         return f"{ways}: {self.rate:.0f} pictures/s" if self.rate else f"{ways}, as asked"
 
 
 def planned(
-    path: Path, *, engine: str = "auto", lanes: int | None = None, device: str | None = None
+    path: Path,
+    *,
+    engine: str = "auto",
+    lanes: int | None = None,
+    workers: int | None = None,
+    device: str | None = None,
 ) -> tuple[Champion, Plan]:
     """The champion at `path`, open, and how it is best computed here.
 
@@ -66,18 +84,40 @@ def planned(
     """
     cores = look().cores
     names = _engines(path, engine, device)
-    if lanes is not None or (len(names) == 1 and cores == 1) or device not in (None, "cpu"):
-        chosen = lanes or (cores if device in (None, "cpu") else 1)
-        plan = Plan(engine=names[0], lanes=chosen, threads=max(1, cores // chosen))
+    is_cpu = device in (None, "cpu")
+    if lanes is not None or not is_cpu:
+        processes, chosen = workers or 1, lanes or (cores if is_cpu else 1)
+        threads = max(1, cores // (chosen * processes))
+        plan = Plan(engine=names[0], lanes=chosen, threads=threads, workers=processes)
         return _open(path, plan, device, replay=True), plan
     first = Plan(engine=names[0], lanes=cores, threads=1)
     champion = _open(path, first, device, replay=True)
     kept = _kept(champion.digest, cores, engine)
-    plan = _read(kept) or _measured(path, champion, names, cores)
-    _keep(kept, plan)
+    best = _read(kept) or _measured(path, champion, names, cores)
+    _keep(kept, best)
+    plan = _spread(best, cores, workers)
     if (plan.engine, plan.threads) == (first.engine, first.threads):
         return champion, plan
     return _open(path, plan, device, replay=plan.engine != first.engine), plan
+
+
+def is_quick(champion: Champion, plan: Plan) -> bool:
+    """Whether the event loop of a process that computes one picture at a time had better do so
+    itself."""
+    return plan.lanes == 1 and min(_took(champion) for _ in range(3)) <= _QUICK
+
+
+def _spread(best: Plan, cores: int, workers: int | None) -> Plan:
+    """The best way, in as many processes."""
+    assert best.rate is not None
+    if workers is None:
+        is_quick = best.threads == 1 and best.lanes / best.rate <= _QUICK
+        free = look().free
+        most = cores if free is None else max(1, free // _PROCESS)
+        workers = min(cores, most) if is_quick else 1
+    lanes = max(1, best.lanes // workers)
+    threads = max(1, best.lanes * best.threads // (lanes * workers))
+    return replace(best, lanes=lanes, threads=threads, workers=workers)
 
 
 def _engines(path: Path, engine: str, device: str | None) -> list[Named]:
@@ -121,9 +161,7 @@ def _ways(names: list[Named], cores: int) -> Iterator[Plan]:
 
 def _rate(champion: Champion, lanes: int) -> float:
     """Pictures a second, each computed by itself."""
-    side = champion.recipe.preprocess.size
-    assert side is not None
-    picture = np.full((1, side, side, 3), 128, np.uint8)
+    picture = _picture(champion)
     champion.engine(picture)
     counts = [0] * lanes
     until = time.perf_counter() + _SECONDS
@@ -140,6 +178,19 @@ def _rate(champion: Champion, lanes: int) -> float:
     for thread in threads:
         thread.join()
     return sum(counts) / (time.perf_counter() - began)
+
+
+def _took(champion: Champion) -> float:
+    picture = _picture(champion)
+    began = time.perf_counter()
+    champion.engine(picture)
+    return time.perf_counter() - began
+
+
+def _picture(champion: Champion) -> npt.NDArray[np.uint8]:
+    side = champion.recipe.preprocess.size
+    assert side is not None
+    return np.full((1, side, side, 3), 128, np.uint8)
 
 
 def _kept(digest: str, cores: int, engine: str) -> Path:

@@ -33,7 +33,7 @@ async def watched(service: Service) -> Facts:
     return {
         "at": time.time(),
         "seconds": round(time.time() - service.started, 1),
-        "workers": service.settings.workers,
+        "workers": service.plan.workers,
         "champions": service.live.facts(),
         **_counts(found),
         **_answers(found, service),

@@ -11,11 +11,13 @@ import contextlib
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import uvicorn
 
+from bakeoff.serving.accepting import Accepting, Counts
 from bakeoff.serving.app import ROUTES, app
 from bakeoff.serving.connection import connection
 from bakeoff.serving.control import Channel, Message
@@ -39,11 +41,39 @@ _LAST = 0.1
 
 
 class _Server(uvicorn.Server):
-    """Signals are the supervisor's business."""
+    """Takes in clients in its turn. Signals are the supervisor's business."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        listening: socket.socket,
+        counts: Counts | None,
+        heard: Callable[[], None],
+    ) -> None:
+        super().__init__(config)
+        self._heard = heard
+        self._listening = listening
+        self._counts = counts
+        self._accepting: Accepting | None = None
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup([])
+        self._accepting = Accepting(self._listening, self._protocol, self._counts, self._heard)
+        self._accepting.open()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        assert self._accepting is not None
+        self._accepting.close()
+        await super().shutdown([self._listening])
+
+    def _protocol(self) -> asyncio.Protocol:
+        return self.config.http_protocol_class(  # type: ignore[call-arg]
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
 
 
 class Worker:
@@ -77,17 +107,23 @@ class Worker:
         except UserError as error:
             return {"error": [error.field, error.rule, error.suggestion]}
 
-    async def _start(self, settings: str, path: str, source: str, version: int) -> Message:
+    async def _start(
+        self, settings: str, path: str, source: str, version: int, place: int, counts: str
+    ) -> Message:
         said = Settings.from_json(settings)
         log = Log(said.log, quiet=said.quiet)
         log.adopt()
         metrics = Metrics(routes=ROUTES)
         self._service = await asyncio.to_thread(opened, said, path, source, version, metrics)
+        workers = self._service.plan.workers
+        shared = Counts(Path(counts), workers, place) if workers > 1 else None
         config = uvicorn.Config(
             app(self._service, log),
             http=connection(
                 most=said.connections,
                 patience=said.patience_body,
+                heard=self._service.pool.heard,
+                counted=(lambda count: None) if shared is None else shared.tell,
                 # Pages elsewhere have to be told by headers that they may read the answer.
                 shed=None if said.cors else Shedding(self._service, log),
             ),
@@ -101,13 +137,16 @@ class Worker:
             timeout_keep_alive=_IDLE,
             timeout_graceful_shutdown=max(1, round(said.drain)),
         )
-        self._server = _Server(config)
-        self._serving = asyncio.create_task(self._server.serve([self._listening]))
+        if shared is not None:
+            shared.tell(0)
+        self._server = _Server(config, self._listening, shared, self._service.pool.heard)
+        self._serving = asyncio.create_task(self._server.serve())
         while not self._server.started:
             if self._serving.done():
                 await self._serving
             await asyncio.sleep(0.005)
-        return {"ok": True, "plan": self._service.plan.reason, **self._service.live.facts()}
+        plan = self._service.plan
+        return {"plan": plan.reason, "workers": plan.workers, **self._service.live.facts()}
 
     async def _prepare(
         self, path: str, source: str, version: int, mode: Mode, share: float

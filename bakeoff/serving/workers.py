@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bakeoff.serving.accepting import Counts
 from bakeoff.serving.control import Channel, Message
+from bakeoff.serving.memory import ENVIRONMENT
 from bakeoff.serving.scraping import forget, prepare
 from bakeoff.spec.errors import UserError
 
@@ -26,6 +28,9 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 5.0
 
 _STEADY = 30.0
 """Seconds after which a worker that dies is not one that cannot start."""
+
+_MOST = 256
+"""Workers, where their number is not known yet."""
 
 _ENDING = 5.0
 """Seconds that a worker may take to be gone, once all is answered."""
@@ -66,16 +71,17 @@ class Worker:
 
 
 class Workers:
-    """All of them. `start` makes one answer for what is served at that moment."""
+    """All of them, as many as `count` or as the first one finds right. `start` makes one answer for
+    what is served at that moment."""
 
     def __init__(
         self,
-        count: int,
+        count: int | None,
         listening: socket.socket,
         *,
         start: Callable[[Worker], Awaitable[Message]],
         say: Say,
-        metrics: Path,
+        folder: Path,
     ) -> None:
         self.ending = asyncio.Event()
         """Set once none is started any more."""
@@ -86,16 +92,26 @@ class Workers:
         self._say = say
         self._all: dict[int, Worker] = {}
         self._watchers: set[asyncio.Task[None]] = set()
+        self.counts = folder / "connections"
+        """Where each tells how many connections it has."""
+
+        self._shared: Counts | None = None
         # Several count together, in files; one by itself needs none.
-        self._metrics = metrics if count > 1 else None
-        self._environment: Mapping[str, str] = prepare(metrics) if count > 1 else {}
+        self._metrics = None if count == 1 else folder / "metrics"
+        self._environment: Mapping[str, str] = {**ENVIRONMENT, **os.environ}
+        if self._metrics is not None:
+            self._environment = {**self._environment, **prepare(self._metrics)}
+            self._shared = Counts.made(self.counts, count or _MOST)
 
     async def begin(self) -> Message:
-        """Start all; what the first one says of itself."""
-        told = await asyncio.gather(*(self._begun(number) for number in range(self._count)))
+        """Start all; what the first one says of itself, and of how many there have to be."""
+        # It measures, and must not be disturbed.
+        told = await self._begun(0)
+        count = self._count or told["workers"]
+        await asyncio.gather(*(self._begun(number) for number in range(1, count)))
         for worker in list(self._all.values()):
             self.keep(self._watch(worker))
-        return told[0]
+        return told
 
     def keep(self, work: Coroutine[Any, Any, None]) -> None:
         """Let something go on beside, until the end."""
@@ -153,7 +169,7 @@ class Workers:
                 str(self._socket.fileno()),
                 str(theirs.fileno()),
                 pass_fds=(self._socket.fileno(), theirs.fileno()),
-                env={**os.environ, **self._environment},
+                env=self._environment,
                 stdin=asyncio.subprocess.DEVNULL,
             )
         channel = await Channel.over(ours, _nothing)
@@ -176,6 +192,8 @@ class Workers:
             self._say("worker died", {"level": "error", "worker": worker.number, "code": code})
             if self._metrics is not None:
                 forget(self._metrics, worker.process.pid)
+            if self._shared is not None:
+                self._shared.away(worker.number)
             if time.monotonic() - worker.began > _STEADY:
                 pause = _FIRST_PAUSE
             while worker.number not in self._all:

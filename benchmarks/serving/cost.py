@@ -1,13 +1,14 @@
 """What a request costs the service above decoding its picture and running the model.
 
-    python benchmarks/serving/cost.py CHAMPION [PICTURE] [--requests 2000] [--rounds 5]
+    python benchmarks/serving/cost.py CHAMPION [PICTURE] [--requests 200] [--rounds 25]
 
 A service in processes of its own answers clients on connections that stay open. Counted is the
-processor time of the service's worker, from the system's own books, so that other work on the
+processor time of the service's workers, from the system's own books, so that other work on the
 machine disturbs little; taken off is what decoding and the model take,
 measured in this process on the same picture in a thread that is woken for each.
-Caches are cold after a pause, which is neither the server's doing nor its cost. Rounds alternate
-/predict with /livez, the same way through the server without a picture.
+Caches are cold after a pause, which is neither the server's doing nor its cost. Rounds are short
+and alternate with /livez, the same way through the server without a picture, so that a machine
+that is slow for a while is slow for all.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -31,10 +33,10 @@ from bakeoff.data.decode import Limits
 from bakeoff.serving.computing import Upload, compute
 
 
-def cpu(pid: int) -> float:
-    """Seconds of processor time of a process, all its threads."""
+def cpu(pids: Sequence[int]) -> float:
+    """Seconds of processor time of some processes, all their threads."""
     total = 0
-    for task in Path(f"/proc/{pid}/task").iterdir():
+    for task in (one for pid in pids for one in Path(f"/proc/{pid}/task").iterdir()):
         try:
             total += int((task / "schedstat").read_text().split()[0])
         except OSError:
@@ -62,16 +64,15 @@ def started(champion: str, folder: Path, options: list[str]) -> tuple[subprocess
     raise SystemExit(log.read_text())
 
 
-def worker(parent: int) -> int:
-    """The process that answers."""
+def workers(parent: int) -> list[int]:
+    """The processes that answer."""
     listed = subprocess.run(
         ["ps", "-o", "pid=,args=", "--ppid", str(parent)],
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    (found,) = [int(line.split()[0]) for line in listed.splitlines() if "serving.worker" in line]
-    return found
+    return [int(line.split()[0]) for line in listed.splitlines() if "serving.worker" in line]
 
 
 def asked(port: int, content: bytes | None, count: int, clients: int) -> None:
@@ -127,8 +128,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("champion")
     parser.add_argument("picture", nargs="?")
-    parser.add_argument("--requests", type=int, default=2000)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--requests", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--clients", type=int, default=2)
     parser.add_argument("--serve", default="", help="options for bakeoff serve, in one word")
     said = parser.parse_args()
@@ -136,14 +137,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         process, port = started(said.champion, Path(folder), shlex.split(said.serve))
         try:
-            pid = worker(process.pid)
+            pids = workers(process.pid)
             asked(port, content, 200, said.clients)
             rows: dict[str, list[float]] = {"predict": [], "livez": [], "compute": []}
             for _ in range(said.rounds):
                 for name, sent in (("predict", content), ("livez", None)):
-                    before = cpu(pid)
+                    before = cpu(pids)
                     asked(port, sent, said.requests, said.clients)
-                    rows[name].append(1000 * (cpu(pid) - before) / said.requests)
+                    rows[name].append(1000 * (cpu(pids) - before) / said.requests)
                 rows["compute"].append(1000 * computed(said.champion, content, said.requests))
         finally:
             process.terminate()

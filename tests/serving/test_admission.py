@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
 from bakeoff.serving.admission import Admission, Full, Ticket
@@ -30,17 +32,17 @@ def _measured(admission: Admission, clock: Clock, seconds: float) -> None:
         admission.begin(ticket)
         admission.end(ticket, seconds)
     assert admission.seconds == pytest.approx(seconds, rel=1e-3)
+    # Long ago.
+    clock.now += 10
 
 
 def _flooded(admission: Admission, clock: Clock) -> list[Ticket]:
-    """More wait than there are lanes, for longer than a burst lasts."""
-    tickets = [admission.admit(1, 10) for _ in range(2 * admission.lanes + 1)]
-    for ticket in tickets[: admission.lanes]:
-        admission.begin(ticket)
-    clock.now += 0.05
-    tickets.append(admission.admit(1, 10))
-    tickets.append(admission.admit(1, 10))
-    clock.now += 0.2
+    """More and more is asked until the newest would wait too long."""
+    tickets = []
+    with pytest.raises(Full, match="too slow"):
+        while True:
+            tickets.append(admission.admit(1, 10))
+            clock.now += 0.001
     assert admission.flooded
     return tickets
 
@@ -54,7 +56,7 @@ def test_rate() -> None:
 
 
 def test_a_burst_waits() -> None:
-    """A burst is let in whole, as far as all of it is answered in time."""
+    """A burst is let in, as far as all of it is answered soon; the rest of it is no flood."""
     clock = Clock()
     admission = _admission(clock, lanes=2)
     _measured(admission, clock, 0.02)
@@ -62,6 +64,10 @@ def test_a_burst_waits() -> None:
         admission.admit(1, 10.0)
     assert admission.waiting == 50
     assert admission.wait() == pytest.approx(49 * 0.01, rel=0.01)
+    with pytest.raises(Full, match="too slow"):
+        for _ in range(50):
+            admission.admit(1, 10.0)
+    assert not admission.flooded
 
 
 def test_what_would_come_too_late_is_told_when_to_ask_again() -> None:
@@ -120,14 +126,16 @@ def test_in_a_flood_only_those_who_hardly_wait_are_let_in() -> None:
     clock = Clock()
     admission = _admission(clock, lanes=2, patience=3.2)
     _measured(admission, clock, 0.02)
-    assert len(_flooded(admission, clock)) == 7
+    tickets = _flooded(admission, clock)
+    for ticket in tickets:
+        admission.end(ticket)
     let_in = 0
     with pytest.raises(Full, match="too slow"):
         for _ in range(50):
             admission.admit(1, 10)
             let_in += 1
-    # 3.2 times 20 ms in two lanes is six pictures ahead; five of them were waiting.
-    assert let_in == 1
+    # 3.2 times 20 ms in two lanes is six pictures ahead, beside the two that do not wait.
+    assert let_in == 8
 
 
 def test_one_more_for_each_lane_is_no_flood() -> None:
@@ -139,6 +147,7 @@ def test_one_more_for_each_lane_is_no_flood() -> None:
     for ticket in tickets[:2]:
         admission.begin(ticket)
     clock.now += 5
+    admission.admit(1, 10)
     assert not admission.flooded
 
 
@@ -154,6 +163,46 @@ def test_those_who_ask_again_when_they_are_answered_are_no_flood() -> None:
         admission.end(ticket, 0.01)
         waiting.append(admission.admit(1, 10))
         assert not admission.flooded
+    assert not admission.newest_first
+
+
+def test_while_a_queue_grows_the_newest_go_first() -> None:
+    """Where more comes than goes, those who have just come are answered first, until it is a flood
+    or the queue has ended."""
+    clock = Clock()
+    admission = _admission(clock, lanes=1)
+    _measured(admission, clock, 0.02)
+    tickets = []
+    for _ in range(40):
+        tickets.append(admission.admit(1, 10))
+        clock.now += 0.002
+    assert admission.newest_first
+    for ticket in tickets[1:]:
+        admission.end(ticket)
+    assert not admission.newest_first
+    _flooded(admission, clock)
+    assert not admission.newest_first
+
+
+def test_half_as_much_again_is_a_flood() -> None:
+    """Where a little more is asked than can be answered, too, the queue is kept short in the
+    end."""
+    clock = Clock()
+    admission = _admission(clock, lanes=1, pictures=10_000)
+    _measured(admission, clock, 0.01)
+    waiting: list[Ticket] = []
+    for number in range(3_000):
+        clock.now += 0.01
+        with suppress(Full):
+            waiting.append(admission.admit(1, 10))
+            if number % 2:
+                waiting.append(admission.admit(1, 10))
+        if admission.flooded:
+            return
+        ticket = waiting.pop(0)
+        admission.begin(ticket)
+        admission.end(ticket, 0.01)
+    pytest.fail("it was never noticed")
 
 
 def test_in_a_flood_those_who_waited_long_are_sent_away() -> None:
@@ -162,10 +211,9 @@ def test_in_a_flood_those_who_waited_long_are_sent_away() -> None:
     admission = _admission(clock, lanes=1)
     _measured(admission, clock, 0.02)
     tickets = _flooded(admission, clock)
-    admission.end(tickets[0], 0.02)
     with pytest.raises(Full, match="too slow"):
-        admission.begin(tickets[1])
-    assert (admission.waiting, admission.working) == (3, 0)
+        admission.begin(tickets[0])
+    assert (admission.waiting, admission.working) == (len(tickets) - 1, 0)
 
 
 def test_refusals_are_known_before_anything_is_read() -> None:
@@ -173,16 +221,12 @@ def test_refusals_are_known_before_anything_is_read() -> None:
     clock = Clock()
     admission = _admission(clock, lanes=1)
     _measured(admission, clock, 0.02)
-    for _ in range(18):
-        admission.admit(1, 10)
-    clock.now += 0.05
-    for _ in range(2):
-        admission.admit(1, 10)
+    admission.admit(1, 10)
     assert admission.refusal() is None
-    clock.now += 0.2
+    waiting = len(_flooded(admission, clock)) + 1
     full = admission.refusal()
     assert full is not None
-    assert full.retry_after == pytest.approx(20 * 0.02 - 0.03, rel=0.01)
+    assert full.retry_after == pytest.approx(waiting * 0.02 - 0.03, rel=0.01)
 
 
 def test_a_flood_ends() -> None:
@@ -191,9 +235,6 @@ def test_a_flood_ends() -> None:
     admission = _admission(clock, lanes=1)
     _measured(admission, clock, 0.02)
     tickets = _flooded(admission, clock)
-    with pytest.raises(Full):
-        for _ in range(50):
-            tickets.append(admission.admit(1, 10))
     for ticket in tickets:
         admission.end(ticket)
     assert admission.flooded

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
 from bakeoff.serving.admission import Admission, Full
-from bakeoff.serving.pool import Pool
+from bakeoff.serving.pool import Elsewhere, Pool
 
 
 @pytest.fixture
@@ -121,3 +122,99 @@ def test_what_is_there_is_worked_on_before_the_end(admission: Admission) -> None
 
     asyncio.run(ask())
     assert len(done) == 5
+
+
+def test_what_is_quick_is_done_at_once(admission: Admission, pool: Pool) -> None:
+    """What takes no time is done by the event loop, which hands over what it finds to take
+    longer."""
+
+    def here() -> str:
+        return threading.current_thread().name
+
+    def too_long() -> str:
+        raise Elsewhere
+
+    async def ask() -> tuple[str, str]:
+        quick = await pool.run(admission.admit(1, 10), here, at_once=here)
+        return quick, await pool.run(admission.admit(1, 10), here, at_once=too_long)
+
+    quick, slow = asyncio.run(ask())
+    assert quick == threading.main_thread().name
+    assert slow.startswith("lane-")
+    assert (admission.waiting, admission.working) == (0, 0)
+
+
+def test_what_is_quick_goes_wrong(admission: Admission, pool: Pool) -> None:
+    """What goes wrong in the event loop, or comes too late, or has hung up, ends as in a lane."""
+
+    def broken() -> int:
+        raise ZeroDivisionError
+
+    async def ask() -> int:
+        with pytest.raises(ZeroDivisionError):
+            await pool.run(admission.admit(1, 10), broken, at_once=broken)
+        late = admission.admit(1, 10)
+        late.deadline = 0
+        with pytest.raises(Full):
+            await pool.run(late, broken, at_once=broken)
+        gone = asyncio.create_task(pool.run(admission.admit(1, 10), broken, at_once=broken))
+        last = asyncio.create_task(pool.run(admission.admit(1, 10), broken, at_once=lambda: 7))
+        await asyncio.sleep(0)
+        gone.cancel()
+        return await last
+
+    assert asyncio.run(ask()) == 7
+    assert (admission.waiting, admission.working) == (0, 0)
+
+
+def test_what_has_come_in_is_looked_at_first(admission: Admission, pool: Pool) -> None:
+    """Between two requests, the event loop looks at what has come in until there is nothing new."""
+    order: list[str] = []
+
+    async def ask() -> None:
+        loop = asyncio.get_running_loop()
+
+        def knocked(left: int) -> None:
+            order.append("knock")
+            if left:
+                pool.heard()
+                loop.call_soon(knocked, left - 1)
+
+        def work() -> None:
+            order.append("work")
+
+        pool.heard()
+        loop.call_soon(knocked, 5)
+        await pool.run(admission.admit(1, 10), work, at_once=work)
+
+    asyncio.run(ask())
+    assert order == ["knock"] * 6 + ["work"]
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_the_newest_first(quick: bool, pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a queue grows, whoever came last goes first."""
+    monkeypatch.setattr(Admission, "newest_first", True)
+    order: list[int] = []
+    go = threading.Event()
+
+    async def ask() -> None:
+        admission = pool.admission
+        busy = [
+            asyncio.create_task(pool.run(admission.admit(1, 60), lambda: go.wait(20)))
+            for _ in range(2)
+        ]
+        await asyncio.sleep(0.05)
+        waiting = []
+        for number in range(4):
+            work = partial(order.append, number)
+            at_once = work if quick else None
+            waiting.append(pool.run(admission.admit(1, 60), work, at_once=at_once))
+        tasks = [asyncio.create_task(one) for one in waiting]
+        await asyncio.sleep(0)
+        go.set()
+        await asyncio.gather(*busy, *tasks)
+
+    asyncio.run(ask())
+    assert order[0] == 3
+    assert order[-1] == 0

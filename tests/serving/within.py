@@ -113,7 +113,9 @@ def within(champion: Path, **settings: Any) -> Iterator[Within]:
     async def serve() -> None:
         config = uvicorn.Config(
             app(service, log),
-            http=connection(most=said.connections, patience=said.patience_body),
+            http=connection(
+                most=said.connections, patience=said.patience_body, heard=service.pool.heard
+            ),
             ws="none",
             lifespan="off",
             log_config=None,
