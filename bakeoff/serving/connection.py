@@ -62,6 +62,9 @@ class Connection(HttpToolsProtocol):
 
     _shed_later: TimerHandle | None = None
 
+    answering: asyncio.Task[None] | None = None
+    """What answers the request that is looked at just now."""
+
     _timer: TimerHandle | None = None
     _closing: TimerHandle | None = None
     _head = 0
@@ -94,6 +97,9 @@ class Connection(HttpToolsProtocol):
         for cycle, _ in self.pipeline:
             cycle.disconnected = True
             cycle.message_event.set()
+        if self.answering is not None:
+            # Nobody waits for it: its turn is somebody else's.
+            self.answering.cancel()
         super().connection_lost(exc)
         self.counted(len(self.connections))
 
@@ -258,10 +264,15 @@ class _Mannered:
                 cycle.keep_alive = False
             await send(message)
 
+        self._connection.answering = asyncio.current_task()
         try:
             await self._inner(scope, receive, sent)
+        except asyncio.CancelledError:
+            if not cycle.disconnected:
+                raise
         finally:
             # They would keep each other in memory.
+            self._connection.answering = None
             cycle.transport = self._connection.transport
 
 

@@ -76,11 +76,15 @@ class Front:
             await answer.refuse(_unrouted(error))
         except ClientDisconnect:
             answer.status = _GONE
+        except asyncio.CancelledError:
+            answer.status = answer.status or _GONE
+            raise
         except Exception as error:
             await self._failed(error, answer)
-        seconds = time.perf_counter() - began
-        self._service.recording.metrics.request(state["route"], answer.status, seconds)
-        self._told(scope, state, answer, seconds)
+        finally:
+            seconds = time.perf_counter() - began
+            self._service.recording.metrics.request(state["route"], answer.status, seconds)
+            self._told(scope, state, answer, seconds)
 
     def _count(self, problem: Problem) -> None:
         if problem.status in (401, 413, 429):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import socket
+import threading
 import time
 from collections.abc import Iterator
 
@@ -221,6 +223,41 @@ def test_clients_that_hang_up(service: Within) -> None:
         time.sleep(0.01)
     assert (admission.held, admission.working, admission.waiting) == (0, 0, 0)
     assert service.post("/predict", PNG).status == 200
+
+
+def test_nothing_is_computed_for_those_who_are_gone(service: Within) -> None:
+    """A request whose client hangs up while it waits gives its turn away, and is counted so."""
+    gone = 'bakeoff_requests_total{route="predict",status="499"}'
+    before = counted(service, gone)
+    go = threading.Event()
+    pool, admission = service.service.pool, service.service.admission
+
+    async def busy() -> None:
+        waiting = [pool.run(admission.admit(1, 60), lambda: go.wait(60)) for _ in range(2)]
+        await asyncio.gather(*waiting)
+
+    lanes = asyncio.run_coroutine_threadsafe(busy(), service.loop)
+    until = time.monotonic() + 60
+    while admission.working < 2 and time.monotonic() < until:
+        time.sleep(0.01)
+    with socket.create_connection(("127.0.0.1", service.port)) as one:
+        one.sendall(WHOLE)
+        while not admission.waiting and time.monotonic() < until:
+            time.sleep(0.01)
+    while counted(service, gone) == before and time.monotonic() < until:
+        time.sleep(0.01)
+    go.set()
+    lanes.result(60)
+    assert counted(service, gone) == before + 1
+    while admission.waiting and time.monotonic() < until:
+        time.sleep(0.01)
+    assert (admission.working, admission.waiting) == (0, 0)
+
+
+def counted(service: Within, name: str) -> float:
+    """What a counter stands at."""
+    lines = service.ask("GET", "/metrics").body.decode().splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith(name))
 
 
 def heard(one: socket.socket) -> list[int]:

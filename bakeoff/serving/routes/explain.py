@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from contextlib import nullcontext
@@ -40,6 +41,13 @@ def routes(asking: Asking) -> list[BaseRoute]:
     service = asking.service
     busy = False
 
+    def ended(task: asyncio.Future[tuple[Explanation, bytes]]) -> None:
+        nonlocal busy
+        busy = False
+        if not task.cancelled():
+            # Perhaps nobody else looks at what went wrong.
+            task.exception()
+
     async def explain(request: Request) -> Response:
         nonlocal busy
         request.state.route = "explain"
@@ -62,13 +70,14 @@ def routes(asking: Asking) -> list[BaseRoute]:
                 request.query_params.get("class"),
             )
             busy = True
+            # It goes on where whoever asked hangs up, and must stay the only one.
+            task = asyncio.ensure_future(service.pool.run(ticket, work))
+            task.add_done_callback(ended)
             try:
-                found, png = await service.pool.run(ticket, work)
+                found, png = await asyncio.shield(task)
             except (PictureError, ArgumentError) as error:
                 kind = "picture" if isinstance(error, PictureError) else "parameter"
                 raise Refused(told(error, kind=kind)) from None
-            finally:
-                busy = False
         return _reply(request, served, found, png)
 
     return [Route("/explain", explain, methods=["POST"])]
