@@ -74,6 +74,18 @@ class Champion:
         """What it tells apart, in the order of all its numbers."""
         return self.record.classes
 
+    def by(self, engine: Engine) -> Champion:
+        """The same, computed by another engine."""
+        return Champion(
+            record=self.record,
+            recipe=self.recipe,
+            engine=engine,
+            digest=self.digest,
+            card=self.card,
+            reference=self.reference,
+            path=self.path,
+        )
+
     @overload
     def predict(
         self, x: list[Picture] | tuple[Picture, ...], *, batch: int = BATCH

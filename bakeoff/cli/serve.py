@@ -62,7 +62,8 @@ Workers = Annotated[
     int | None,
     typer.Option(
         metavar="N",
-        help="Processes. Default: one for each processor where a picture takes a few ms, else one.",
+        help="Processes. Default: one for each processor where a picture takes a few ms; one "
+        "where it takes longer, and with --rate or --ui gradio.",
         show_default=False,
         rich_help_panel=_PACE,
     ),
@@ -72,6 +73,16 @@ Lanes = Annotated[
     typer.Option(
         metavar="N",
         help="Pictures that a process computes at once. Default: measured.",
+        show_default=False,
+        rich_help_panel=_PACE,
+    ),
+]
+Batch = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Pictures of several requests that are computed together. Default: 32 on a GPU, one "
+        "on a processor, where it brings nothing.",
         show_default=False,
         rich_help_panel=_PACE,
     ),
@@ -170,6 +181,7 @@ def serve(
     device: DeviceName = None,
     workers: Workers = None,
     lanes: Lanes = None,
+    batch: Batch = None,
     queue: Queue = 256,
     deadline: Deadline = "10s",
     body: Body = "10MB",
@@ -210,6 +222,7 @@ def serve(
             device=device,
             workers=workers,
             lanes=lanes,
+            batch=batch,
             queue=queue,
             deadline=parse_duration(deadline, field="--deadline"),
             body=parse_size(body, field="--body"),

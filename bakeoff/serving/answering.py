@@ -98,7 +98,7 @@ class Answerer:
 
         def work(how: Callable[..., Computed] = compute) -> tuple[float, Computed]:
             waited = self.admission.clock() - ticket.since
-            return waited, how(served.champion, ask.uploads, self.limits)
+            return waited, how(served.together or served.champion, ask.uploads, self.limits)
 
         at_once = partial(work, compute_at_once) if served.is_quick else None
         waited, found = await self.pool.run(ticket, work, at_once=at_once)

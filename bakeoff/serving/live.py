@@ -31,6 +31,9 @@ class Served:
     version: int
     """Counts up with every champion that this service deployed; the first is 1."""
 
+    together: Champion | None = None
+    """The same champion, if it is one that computes for several requests at once."""
+
     is_quick: bool = False
     """Whether it answers for a picture sooner than a thread is worth waking."""
 

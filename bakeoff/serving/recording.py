@@ -70,7 +70,8 @@ class Recording:
         """Some pictures were answered."""
         metrics, served = self.metrics, answered.served
         count = len(answered.results)
-        metrics.batch.observe(count)
+        if served.together is None:
+            metrics.batch.observe(count)
         for place, result in enumerate(answered.results):
             told = result.prediction
             if told is None:

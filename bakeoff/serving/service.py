@@ -17,6 +17,7 @@ from bakeoff.serving.metrics import Metrics
 from bakeoff.serving.pool import Pool
 from bakeoff.serving.recording import Recording
 from bakeoff.serving.settings import Settings
+from bakeoff.serving.together import Together
 from bakeoff.serving.tuning import Plan, is_quick, planned
 
 __all__ = ["Service", "opened"]
@@ -54,9 +55,10 @@ class Service:
             engine=self.settings.engine,
             lanes=self.plan.lanes,
             workers=self.plan.workers,
+            batch=self.plan.batch,
             device=self.settings.device,
         )
-        return _served(champion, plan, source, version)
+        return _served(champion, plan, source, version, self.recording.metrics)
 
     async def end(self) -> None:
         """Nothing comes in any more: finish what is there."""
@@ -73,9 +75,10 @@ def opened(settings: Settings, path: str, source: str, version: int, metrics: Me
         engine=settings.engine,
         lanes=settings.lanes,
         workers=settings.processes,
+        batch=settings.batch,
         device=settings.device,
     )
-    live = Live(_served(champion, plan, source, version))
+    live = Live(_served(champion, plan, source, version, metrics))
     admission = Admission(
         lanes=plan.lanes,
         pictures=settings.queue,
@@ -104,9 +107,13 @@ def opened(settings: Settings, path: str, source: str, version: int, metrics: Me
     )
 
 
-def _served(champion: Champion, plan: Plan, source: str, version: int) -> Served:
+def _served(champion: Champion, plan: Plan, source: str, version: int, metrics: Metrics) -> Served:
+    together = None
+    if plan.batch > 1:
+        together = champion.by(Together(champion.engine, plan.batch, metrics.batch.observe))
+    quick = is_quick(champion, plan)
     found = Served(
-        champion=champion, path=source, version=version, is_quick=is_quick(champion, plan)
+        champion=champion, path=source, version=version, together=together, is_quick=quick
     )
     give_back()
     return found

@@ -33,6 +33,9 @@ class Settings:
     lanes: int | None = None
     """Pictures that a worker computes at once; None: measured at the start."""
 
+    batch: int | None = None
+    """Pictures of several requests that are computed together; None: as the device likes it."""
+
     engine: str = "auto"
     device: str | None = None
 
@@ -131,6 +134,7 @@ class Settings:
 _POSITIVE = (
     "workers",
     "lanes",
+    "batch",
     "queue",
     "queue_bytes",
     "patience",

@@ -40,6 +40,10 @@ other work on the machine makes between two measurements."""
 _QUICK = 0.004
 """Seconds for a picture up to which the event loop can compute it between two requests."""
 
+_TOGETHER = 32
+"""Pictures that a GPU computes at once, unless told otherwise. On a processor it is one: 32 take 31
+times as long."""
+
 _PROCESS = 600_000_000
 """Bytes of free memory for each process; it takes a quarter of that."""
 
@@ -58,6 +62,9 @@ class Plan:
     workers: int = 1
     """Processes."""
 
+    batch: int = 1
+    """Pictures of several requests that are computed together."""
+
     rate: float | None = None
     """Pictures a second when it was tried; None: it was not tried."""
 
@@ -65,6 +72,8 @@ class Plan:
     def reason(self) -> str:
         """In a few words."""
         ways = f"{self.engine}, {self.lanes} at once with {self.threads} threads each"
+        if self.batch > 1:
+            ways = f"{ways}, computed up to {self.batch} together"
         if self.workers > 1:
             ways = f"{self.workers} processes of {ways}"
         return f"{ways}: {self.rate:.0f} pictures/s" if self.rate else f"{ways}, as asked"
@@ -76,19 +85,20 @@ def planned(
     engine: str = "auto",
     lanes: int | None = None,
     workers: int | None = None,
+    batch: int | None = None,
     device: str | None = None,
 ) -> tuple[Champion, Plan]:
-    """The champion at `path`, open, and how it is best computed here.
+    """The champion at `path`, open, and how it is best computed here: as far as it is not told,
+    by measuring.
 
     What was measured is remembered, so that the second start is a quick one.
     """
     cores = look().cores
     names = _engines(path, engine, device)
     is_cpu = device in (None, "cpu")
-    if lanes is not None or not is_cpu:
-        processes, chosen = workers or 1, lanes or (cores if is_cpu else 1)
-        threads = max(1, cores // (chosen * processes))
-        plan = Plan(engine=names[0], lanes=chosen, threads=threads, workers=processes)
+    together = batch or (1 if is_cpu else _TOGETHER)
+    if lanes is not None or together > 1 or not is_cpu:
+        plan = _told(names[0], cores, lanes, workers or 1, together)
         return _open(path, plan, device, replay=True), plan
     first = Plan(engine=names[0], lanes=cores, threads=1)
     champion = _open(path, first, device, replay=True)
@@ -105,6 +115,18 @@ def is_quick(champion: Champion, plan: Plan) -> bool:
     """Whether the event loop of a process that computes one picture at a time had better do so
     itself."""
     return plan.lanes == 1 and min(_took(champion) for _ in range(3)) <= _QUICK
+
+
+def _told(engine: Named, cores: int, lanes: int | None, workers: int, batch: int) -> Plan:
+    """As it is told, without measuring."""
+    if batch > 1:
+        # Lanes decode, and wait for what is computed: more of them than processors fill a batch.
+        chosen = lanes or max(2, min(batch, 2 * cores // workers))
+        threads = max(1, cores // workers)
+    else:
+        chosen = lanes or 1
+        threads = max(1, cores // (chosen * workers))
+    return Plan(engine=engine, lanes=chosen, threads=threads, workers=workers, batch=batch)
 
 
 def _spread(best: Plan, cores: int, workers: int | None) -> Plan:

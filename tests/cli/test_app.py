@@ -99,7 +99,7 @@ VERBS = {
     ],
     "bakeoff serve": [
         *("CHAMPION", "--host", "--port", "--ui", "--log", "--engine", "--device", "--workers"),
-        *("--lanes", "--queue", "--deadline", "--body", "--megapixels", "--drain"),
+        *("--lanes", "--batch", "--queue", "--deadline", "--body", "--megapixels", "--drain"),
         *("--keys", "--new-key", "--rate", "--cors"),
         *("--journal", "--keep-days", "--keep-pictures"),
         *("--quiet", "-q", "--debug", "--help"),

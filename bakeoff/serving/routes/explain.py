@@ -19,11 +19,12 @@ from bakeoff.champion.explaining.maps import Mapped
 from bakeoff.champion.explaining.occlusion import BUDGET
 from bakeoff.data.decode import Limits, header
 from bakeoff.data.encode import encode
-from bakeoff.serving.admission import Full
+from bakeoff.serving.admission import Full, Ticket
 from bakeoff.serving.asking import Asking
 from bakeoff.serving.bodies import pictures
 from bakeoff.serving.computing import LARGE, Upload, one_large
 from bakeoff.serving.live import Served
+from bakeoff.serving.pool import Pool
 from bakeoff.serving.problems import Refused, told
 from bakeoff.spec.errors import ArgumentError, PictureError
 
@@ -39,17 +40,9 @@ _INSIDE = 3
 def routes(asking: Asking) -> list[BaseRoute]:
     """Those of this module."""
     service = asking.service
-    busy = False
-
-    def ended(task: asyncio.Future[tuple[Explanation, bytes]]) -> None:
-        nonlocal busy
-        busy = False
-        if not task.cancelled():
-            # Perhaps nobody else looks at what went wrong.
-            task.exception()
+    single = _Single(service.pool)
 
     async def explain(request: Request) -> Response:
-        nonlocal busy
         request.state.route = "explain"
         who = asking.who(request)
         async with asking.body(request) as body:
@@ -57,7 +50,7 @@ def routes(asking: Asking) -> list[BaseRoute]:
             served, _ = service.live.answers(request.state.id)
             cost, admission = _cost(served.champion), service.admission
             # One at a time, and none in a crowd: an overlay may wait, an answer may not.
-            if busy or admission.flooded or admission.waiting > admission.lanes:
+            if single.busy or admission.flooded or admission.waiting > admission.lanes:
                 raise Full("too slow", cost * admission.seconds)
             asking.charge(request, who, cost)
             ticket = admission.admit(1, asking.seconds(request))
@@ -69,18 +62,36 @@ def routes(asking: Asking) -> list[BaseRoute]:
                 service.answerer.limits,
                 request.query_params.get("class"),
             )
-            busy = True
-            # It goes on where whoever asked hangs up, and must stay the only one.
-            task = asyncio.ensure_future(service.pool.run(ticket, work))
-            task.add_done_callback(ended)
             try:
-                found, png = await asyncio.shield(task)
+                found, png = await single.run(ticket, work)
             except (PictureError, ArgumentError) as error:
                 kind = "picture" if isinstance(error, PictureError) else "parameter"
                 raise Refused(told(error, kind=kind)) from None
         return _reply(request, served, found, png)
 
     return [Route("/explain", explain, methods=["POST"])]
+
+
+class _Single:
+    """Explanations, one at a time."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.busy = False
+        self._pool = pool
+
+    async def run(self, ticket: Ticket, work: _Work) -> tuple[Explanation, bytes]:
+        """What `work` returns or raises. It goes on where whoever asked hangs up, and must stay the
+        only one."""
+        self.busy = True
+        task = asyncio.ensure_future(self._pool.run(ticket, work))
+        task.add_done_callback(self._ended)
+        return await asyncio.shield(task)
+
+    def _ended(self, task: asyncio.Future[tuple[Explanation, bytes]]) -> None:
+        self.busy = False
+        if not task.cancelled():
+            # Perhaps nobody else looks at what went wrong.
+            task.exception()
 
 
 def _cost(champion: Champion) -> int:
