@@ -291,13 +291,13 @@ def test_stopped_by_a_signal(
 ) -> None:
     """A checkpoint, a line that says how to go on, exit code 130; and going on ends as if nothing
     had happened."""
-    recipe, out = own(tmp_path, 40), tmp_path / "run"
+    recipe, out = own(tmp_path, 120), tmp_path / "run"
     words = ["train", "digits", recipe, "--out", str(out), *SMALL]
     running = started(words)
     while len(Run(path=out).events()) < 6 and running.poll() is None:
         time.sleep(0.005)
     running.send_signal(number)
-    said, told = running.communicate(timeout=60)
+    said, told = running.communicate(timeout=300)
     assert running.returncode == 130, told
     assert said == ""
     assert told.endswith(
