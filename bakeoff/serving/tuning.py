@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -44,6 +45,12 @@ _TOGETHER = 32
 """Pictures that a GPU computes at once, unless told otherwise. On a processor it is one: 32 take 31
 times as long."""
 
+_TIMES = 5
+"""A picture is computed to see what it takes; the least of them counts."""
+
+_IDLE = 0.75
+"""Load for each processor up to which what was measured is worth remembering."""
+
 _PROCESS = 600_000_000
 """Bytes of free memory for each process; it takes a quarter of that."""
 
@@ -64,6 +71,9 @@ class Plan:
 
     batch: int = 1
     """Pictures of several requests that are computed together."""
+
+    is_quick: bool = False
+    """Whether a picture takes so little that each processor had better have a process."""
 
     rate: float | None = None
     """Pictures a second when it was tried; None: it was not tried."""
@@ -103,8 +113,11 @@ def planned(
     first = Plan(engine=names[0], lanes=cores, threads=1)
     champion = _open(path, first, device, replay=True)
     kept = _kept(champion.digest, cores, engine)
-    best = _read(kept) or _measured(path, champion, names, cores)
-    _keep(kept, best)
+    best = _read(kept)
+    if best is None:
+        best = _measured(path, champion, names, cores)
+        if os.getloadavg()[0] <= _IDLE * cores:
+            _keep(kept, best)
     plan = _spread(best, cores, workers)
     if (plan.engine, plan.threads) == (first.engine, first.threads):
         return champion, plan
@@ -114,7 +127,7 @@ def planned(
 def is_quick(champion: Champion, plan: Plan) -> bool:
     """Whether the event loop of a process that computes one picture at a time had better do so
     itself."""
-    return plan.lanes == 1 and min(_took(champion) for _ in range(3)) <= _QUICK
+    return plan.lanes == 1 and _least(champion) <= _QUICK
 
 
 def _told(engine: Named, cores: int, lanes: int | None, workers: int, batch: int) -> Plan:
@@ -131,12 +144,10 @@ def _told(engine: Named, cores: int, lanes: int | None, workers: int, batch: int
 
 def _spread(best: Plan, cores: int, workers: int | None) -> Plan:
     """The best way, in as many processes."""
-    assert best.rate is not None
     if workers is None:
-        is_quick = best.threads == 1 and best.lanes / best.rate <= _QUICK
         free = look().free
         most = cores if free is None else max(1, free // _PROCESS)
-        workers = min(cores, most) if is_quick else 1
+        workers = min(cores, most) if best.is_quick else 1
     lanes = max(1, best.lanes // workers)
     threads = max(1, best.lanes * best.threads // (lanes * workers))
     return replace(best, lanes=lanes, threads=threads, workers=workers)
@@ -162,21 +173,23 @@ def _open(path: Path, plan: Plan, device: str | None, *, replay: bool) -> Champi
 
 def _measured(path: Path, first: Champion, names: list[Named], cores: int) -> Plan:
     best: Plan | None = None
-    for plan in _ways(names, cores):
+    is_quick = _least(first) <= _QUICK
+    for plan in _ways(names, cores, is_quick=is_quick):
         champion = first
         if (plan.engine, plan.threads) != (names[0], 1):
             champion = _open(path, plan, None, replay=plan.engine != names[0])
         rate = _rate(champion, plan.lanes)
         if best is None or rate > _CLEARLY * (best.rate or 0):
-            best = Plan(engine=plan.engine, lanes=plan.lanes, threads=plan.threads, rate=rate)
+            best = replace(plan, rate=rate, is_quick=is_quick)
     assert best is not None
     return best
 
 
-def _ways(names: list[Named], cores: int) -> Iterator[Plan]:
+def _ways(names: list[Named], cores: int, *, is_quick: bool) -> Iterator[Plan]:
     for name in names:
         yield Plan(engine=name, lanes=cores, threads=1)
-    if cores > 1:
+    # What is done in a moment gains nothing from being shared.
+    if cores > 1 and not is_quick:
         for name in names:
             yield Plan(engine=name, lanes=1, threads=cores)
 
@@ -200,6 +213,11 @@ def _rate(champion: Champion, lanes: int) -> float:
     for thread in threads:
         thread.join()
     return sum(counts) / (time.perf_counter() - began)
+
+
+def _least(champion: Champion) -> float:
+    """Seconds that one picture takes where nothing else disturbs."""
+    return min(_took(champion) for _ in range(_TIMES))
 
 
 def _took(champion: Champion) -> float:

@@ -29,6 +29,8 @@ def rates(monkeypatch: pytest.MonkeyPatch, own_cache: Path) -> dict[int, float]:
     found = {4: 2000.0, 1: 600.0}
     monkeypatch.setattr(tuning, "look", lambda: here)
     monkeypatch.setattr(tuning, "_rate", lambda champion, lanes: found[lanes])
+    monkeypatch.setattr(tuning, "_took", lambda champion: 4 / found[4])
+    monkeypatch.setattr("os.getloadavg", lambda: (1.0, 1.0, 1.0))
     return found
 
 
@@ -45,21 +47,21 @@ def test_what_is_quick_has_a_process_for_each_processor(
     """A champion that takes 2 ms for a picture is computed in as many processes as there are
     processors, one picture at a time in each."""
     _, plan = planned(graph, engine="onnx")
-    assert plan == Plan(engine="onnx", lanes=1, threads=1, workers=4, rate=2000.0)
+    assert plan == Plan(engine="onnx", lanes=1, threads=1, workers=4, is_quick=True, rate=2000.0)
     told = "4 processes of onnx, 1 at once with 1 threads each: 2000 pictures/s"
     assert plan.reason == told
 
 
 def test_what_is_slow_has_one_process(graph: Path, rates: dict[int, float]) -> None:
     """A champion that takes 40 ms for a picture is held once, and computed in threads."""
-    rates[4], rates[1] = 100.0, 30.0
+    rates.update({4: 100.0, 1: 30.0})
     _, plan = planned(graph, engine="onnx")
     assert (plan.workers, plan.lanes, plan.threads) == (1, 4, 1)
 
 
 def test_all_processors_for_one_picture(graph: Path, rates: dict[int, float]) -> None:
     """Where one picture on all processors answers clearly more, it is one at a time."""
-    rates[4], rates[1] = 100.0, 130.0
+    rates.update({4: 100.0, 1: 130.0})
     _, plan = planned(graph, engine="onnx")
     assert (plan.workers, plan.lanes, plan.threads) == (1, 1, 4)
 
@@ -89,6 +91,16 @@ def test_what_was_measured_is_remembered(graph: Path, rates: dict[int, float]) -
     first = planned(graph, engine="onnx")[1]
     rates.clear()
     assert planned(graph, engine="onnx")[1] == first
+
+
+def test_what_was_measured_on_a_busy_machine_is_not_remembered(
+    graph: Path, rates: dict[int, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where others have the processors, the next start measures again."""
+    monkeypatch.setattr("os.getloadavg", lambda: (4.0, 4.0, 4.0))
+    first = planned(graph, engine="onnx")[1]
+    rates[4] = 1000.0
+    assert planned(graph, engine="onnx")[1] != first
 
 
 def test_who_computes(graph: Path, monkeypatch: pytest.MonkeyPatch, own_cache: Path) -> None:
