@@ -81,11 +81,14 @@ class Plan:
     @property
     def reason(self) -> str:
         """In a few words."""
-        ways = f"{self.engine}, {self.lanes} at once with {self.threads} threads each"
+        several = self.workers > 1
+        ways = f"{self.engine} in {self.workers} processes, " if several else f"{self.engine}, "
+        ways += "one picture at a time" if self.lanes == 1 else f"{self.lanes} pictures at once"
+        ways += " in each" * several
         if self.batch > 1:
-            ways = f"{ways}, computed up to {self.batch} together"
-        if self.workers > 1:
-            ways = f"{self.workers} processes of {ways}"
+            ways += f", computed up to {self.batch} together"
+        if self.threads > 1:
+            ways += f" with {self.threads} threads"
         return f"{ways}: {self.rate:.0f} pictures/s" if self.rate else f"{ways}, as asked"
 
 

@@ -48,7 +48,7 @@ def test_what_is_quick_has_a_process_for_each_processor(
     processors, one picture at a time in each."""
     _, plan = planned(graph, engine="onnx")
     assert plan == Plan(engine="onnx", lanes=1, threads=1, workers=4, is_quick=True, rate=2000.0)
-    told = "4 processes of onnx, 1 at once with 1 threads each: 2000 pictures/s"
+    told = "onnx in 4 processes, one picture at a time in each: 2000 pictures/s"
     assert plan.reason == told
 
 
@@ -64,6 +64,7 @@ def test_all_processors_for_one_picture(graph: Path, rates: dict[int, float]) ->
     rates.update({4: 100.0, 1: 130.0})
     _, plan = planned(graph, engine="onnx")
     assert (plan.workers, plan.lanes, plan.threads) == (1, 1, 4)
+    assert plan.reason == "onnx, one picture at a time with 4 threads: 130 pictures/s"
 
 
 def test_processes_that_are_asked_for(graph: Path, rates: dict[int, float]) -> None:
