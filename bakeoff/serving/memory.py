@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import os
 
-__all__ = ["ENVIRONMENT", "give_back"]
+__all__ = ["environment", "give_back"]
 
-ENVIRONMENT = {"MALLOC_ARENA_MAX": "2"}
-"""What a worker finds set. By itself, the C library keeps a pool for each thread, and what one has
-freed is of no use to the others."""
+
+def environment() -> dict[str, str]:
+    """What a worker finds set: few pools of memory. By itself, the C library keeps one for each
+    thread, and what one has freed is of no use to the others."""
+    return {"MALLOC_ARENA_MAX": str(max(2, (os.cpu_count() or 1) // 4))}
 
 
 def give_back() -> None:

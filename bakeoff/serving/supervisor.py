@@ -90,7 +90,7 @@ class Supervisor:
             self._socket.close()
             await self._workers.end(self.settings.grace + self.settings.drain + 5)
             server.close()
-            for name in ("control.sock", "service.json"):
+            for name in ("control.sock", "service.json", "connections"):
                 (self.folder / name).unlink(missing_ok=True)
 
     def _end(self) -> None:

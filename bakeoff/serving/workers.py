@@ -15,7 +15,7 @@ from typing import Any
 
 from bakeoff.serving.accepting import Counts
 from bakeoff.serving.control import Channel, Message
-from bakeoff.serving.memory import ENVIRONMENT
+from bakeoff.serving.memory import environment
 from bakeoff.serving.scraping import forget, prepare
 from bakeoff.spec.errors import UserError
 
@@ -98,7 +98,7 @@ class Workers:
         self._shared: Counts | None = None
         # Several count together, in files; one by itself needs none.
         self._metrics = None if count == 1 else folder / "metrics"
-        self._environment: Mapping[str, str] = {**ENVIRONMENT, **os.environ}
+        self._environment: Mapping[str, str] = {**environment(), **os.environ}
         if self._metrics is not None:
             self._environment = {**self._environment, **prepare(self._metrics)}
             self._shared = Counts.made(self.counts, count or _MOST)
