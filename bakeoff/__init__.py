@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 from bakeoff.version import __version__ as __version__
+
+# ONNX Runtime's own packages report their use to its makers, from their import on, unless told
+# otherwise. What is done with Bakeoff is nobody's business, and it makes files and a thread.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 if TYPE_CHECKING:
     from bakeoff.champion.champion import Champion

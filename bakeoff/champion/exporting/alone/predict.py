@@ -1,12 +1,13 @@
 """What is on pictures, by the model beside this file: python predict.py PICTURE..."""
 
-import argparse
-import json
+import argparse, json, os
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from PIL import Image, ImageOps
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # Else it reports its use to its makers.
+import onnxruntime
 
 HERE, OUTPUTS = Path(__file__).parent, ["probabilities", "scores"]
 MODEL = json.loads((HERE / "model.json").read_text(encoding="utf-8"))
@@ -28,9 +29,8 @@ def read(path):
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
     kept = [min(image.size) * keep] * 2 if MODEL["fit"] == "crop" else image.size
     box = tuple((n + sign * part) / 2 for sign in (-1, 1) for n, part in zip(image.size, kept))
-    scale = side / max(image.size)
-    size = tuple(max(1, round(n * scale)) for n in image.size) if pad else (side, side)
-    shrinks = scale <= 1 if pad else min(kept) >= side
+    size = [max(1, round(n * (side / max(image.size)))) if pad else side for n in image.size]
+    shrinks = (max(image.size) if pad else min(kept)) >= side
     image = image.convert("RGB").resize(size, MODEL["filters"][shrinks], box=box)
     whole = Image.new("RGB", (side, side), tuple(MODEL["fill"]))
     whole.paste(image, tuple((side - length) // 2 for length in size))
