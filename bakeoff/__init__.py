@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import importlib
 import os
-from typing import TYPE_CHECKING, Any
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, cast
 
 from bakeoff.version import __version__ as __version__
 
-# ONNX Runtime's own packages report their use to its makers, from their import on, unless told
-# otherwise. What is done with Bakeoff is nobody's business, and it makes files and a thread.
+# Both runtimes report their use to their makers from their import on, and leave an identifier
+# behind. What is done with Bakeoff is nobody's business. OpenVINO knows no switch, but goes without
+# the module that reports where there is none.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+sys.modules.setdefault("openvino_telemetry", cast(ModuleType, None))
 
 if TYPE_CHECKING:
     from bakeoff.champion.champion import Champion

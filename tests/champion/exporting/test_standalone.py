@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import itertools
 import json
 import os
@@ -143,8 +144,8 @@ def test_it_is_short() -> None:
 
 
 def test_nobody_is_told(graph: Path, tmp_path: Path) -> None:
-    """ONNX Runtime, which reports its use to its makers by itself, leaves no trace: neither by the
-    program nor by ours."""
+    """ONNX Runtime and OpenVINO, which report their use to their makers by themselves, leave no
+    trace: neither by the program nor by ours."""
     home = tmp_path / "home"
     home.mkdir()
     environment = {name: value for name, value in os.environ.items() if "TELEMETRY" not in name}
@@ -155,9 +156,15 @@ def test_nobody_is_told(graph: Path, tmp_path: Path) -> None:
     accompanied(opening.open(graph, engine="onnx"), folder)
     picture = tmp_path / "picture.png"
     photograph(40, 30, seed=4).save(picture)
-    ours = f"import bakeoff; bakeoff.open({str(graph)!r}, engine='onnx').predict({str(picture)!r})"
-    for words in ([str(folder / "predict.py"), str(picture)], ["-c", ours]):
+    asked = f"import bakeoff; bakeoff.open({str(graph)!r}, engine=ENGINE).predict({str(picture)!r})"
+    ours = [asked.replace("ENGINE", repr(engine)) for engine in ("onnx", *_openvino())]
+    program = [str(folder / "predict.py"), str(picture)]
+    for words in (program, *(["-c", one] for one in ours)):
         subprocess.run(
             [sys.executable, *words], env=environment, check=True, stdout=subprocess.DEVNULL
         )
-    assert list(home.rglob("*onnxruntime*")) == []
+    assert [path for path in home.rglob("*") if path.is_file()] == []
+
+
+def _openvino() -> list[str]:
+    return ["openvino"] if importlib.util.find_spec("openvino") is not None else []
