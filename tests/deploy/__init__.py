@@ -1,0 +1,1 @@
+"""What lies in deploy/ does what it says."""
