@@ -76,22 +76,30 @@ class Ticket:
     done: bool = False
 
 
-class _Lately:
-    """How much there was in the last half second or so; what is longer ago counts less."""
+class _Balance:
+    """What was asked and what was answered in the last half second or so; what is longer ago counts
+    less."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._sum = 0.0
-        self._since = clock()
-
-    def much(self) -> float:
-        now = self._clock()
-        self._sum *= math.exp((self._since - now) / _SPAN)
+    def __init__(self, now: float) -> None:
+        self._asked = self._answered = 0.0
         self._since = now
-        return self._sum
 
-    def add(self, count: int) -> None:
-        self._sum = self.much() + count
+    def add(self, now: float, *, asked: int = 0, answered: int = 0) -> None:
+        """Some more of both."""
+        self._fade(now)
+        self._asked += asked
+        self._answered += answered
+
+    def is_outrun(self, now: float) -> bool:
+        """Whether more comes than goes, which may be chance where it is little."""
+        self._fade(now)
+        return self._asked > self._answered + _CHANCE * math.sqrt(1 + self._answered)
+
+    def _fade(self, now: float) -> None:
+        left = math.exp((self._since - now) / _SPAN)
+        self._asked *= left
+        self._answered *= left
+        self._since = now
 
 
 class Admission:
@@ -136,9 +144,9 @@ class Admission:
         self._expected = 0
         """Requests that were not refused, and are not let in yet."""
 
-        self._asked = _Lately(clock)
-        self._answered = _Lately(clock)
-        """But for what came and went while a burst came in: it says nothing of what follows."""
+        self._balance: _Balance | None = None
+        """Since the first burst of a queue was in, or while there is a flood. Before, it would say
+        nothing of what follows."""
 
     @property
     def rate(self) -> float:
@@ -153,7 +161,8 @@ class Admission:
     @property
     def newest_first(self) -> bool:
         """Whether it is in doubt that all who wait can be answered in time."""
-        return self._standing is not None and not self.flooded and self._is_outrun()
+        now = self.clock()
+        return self._standing is not None and now >= self._flood_ends and self._is_outrun(now)
 
     def wait(self, pictures: int = 1) -> float:
         """Seconds that this many pictures would wait for their turn, if let in now."""
@@ -179,7 +188,7 @@ class Admission:
         with self._lock:
             now = self.clock()
             self._expected = max(0, self._expected - 1)
-            self._count(self._asked, now, pictures)
+            self._count(now, asked=pictures)
             if self.waiting and self.waiting + pictures > self.most_pictures:
                 over = self.waiting + pictures - self.most_pictures
                 raise Full("queue full", over * self.seconds / self.lanes)
@@ -207,7 +216,7 @@ class Admission:
             if not self.waiting + self._expected or wait <= longest:
                 self._expected += 1
                 return None
-            self._count(self._asked, now, 1)
+            self._count(now, asked=1)
             self._judge(now)
         return Full("too slow", wait - longest)
 
@@ -233,27 +242,27 @@ class Admission:
             self._leave(ticket)
             if seconds is None:
                 return
-            self._count(self._answered, self.clock(), ticket.pictures)
+            self._count(self.clock(), answered=ticket.pictures)
             if ticket.measures:
                 share = 1 - (1 - _MEMORY) ** ticket.pictures
                 self.seconds += share * (seconds / ticket.pictures - self.seconds)
 
-    def _count(self, lately: _Lately, now: float, pictures: int) -> None:
-        if not self._is_burst(now):
-            lately.add(pictures)
+    def _count(self, now: float, *, asked: int = 0, answered: int = 0) -> None:
+        stands = self._standing is not None and now - self._standing > _BURST
+        if not stands and now >= self._flood_ends:
+            self._balance = None
+            return
+        if self._balance is None:
+            self._balance = _Balance(now)
+        self._balance.add(now, asked=asked, answered=answered)
+
+    def _is_outrun(self, now: float) -> bool:
+        return self._balance is not None and self._balance.is_outrun(now)
 
     def _judge(self, now: float) -> None:
         """Somebody has to go: is it a flood?"""
-        if not self._is_burst(now) and self._is_outrun():
+        if self._is_outrun(now):
             self._flood_ends = now + _CALM
-
-    def _is_burst(self, now: float) -> bool:
-        return self._standing is not None and now - self._standing <= _BURST
-
-    def _is_outrun(self) -> bool:
-        """Whether more comes than goes, which may be chance where it is little."""
-        answered = self._answered.much()
-        return self._asked.much() > answered + _CHANCE * math.sqrt(1 + answered)
 
     def _longest(self, now: float, seconds: float) -> float:
         """Seconds that one may wait for an answer within `seconds`."""

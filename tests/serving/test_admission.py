@@ -184,6 +184,21 @@ def test_while_a_queue_grows_the_newest_go_first() -> None:
     assert not admission.newest_first
 
 
+def test_queues_that_come_and_go_are_no_flood() -> None:
+    """Where a few clients ask again and again, there is now and then a queue; none of them makes
+    anybody wait longer than those who came later."""
+    clock = Clock()
+    admission = _admission(clock, lanes=1)
+    for _ in range(300):
+        waiting = [admission.admit(1, 10) for _ in range(4)]
+        for ticket in waiting:
+            clock.now += 0.004
+            assert not admission.newest_first
+            admission.begin(ticket)
+            admission.end(ticket, 0.004)
+        clock.now += 0.002
+
+
 def test_half_as_much_again_is_a_flood() -> None:
     """Where a little more is asked than can be answered, too, the queue is kept short in the
     end."""
