@@ -24,6 +24,7 @@ __all__ = [
     "SCHEMA",
     "SIGNATURE",
     "Manifest",
+    "entries",
     "escapes",
     "is_litter",
     "verify",
@@ -80,7 +81,7 @@ def verify(folder: Path, name: str = "") -> Manifest:
     """
     name = name or str(folder)
     content = _content(folder, name)
-    listed = _listed(content, name)
+    listed = entries(content, name)
     found = set(_found(folder, name))
     foreign = sorted(found - listed.keys() - {FILE, SIGNATURE})
     for path in sorted({*NEEDED, *listed}):
@@ -132,8 +133,8 @@ def _content(folder: Path, name: str) -> bytes:
         raise DataError(f"{FILE} of {name}", "is missing", suggestion=AGAIN) from None
 
 
-def _listed(content: bytes, name: str) -> dict[str, tuple[str, int]]:
-    """SHA-256 and size by path."""
+def entries(content: bytes, name: str) -> dict[str, tuple[str, int]]:
+    """SHA-256 and size by path: what the bytes of a manifest say."""
     try:
         told = json.loads(content)
         schema = told["schema"]

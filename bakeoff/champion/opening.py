@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from bakeoff.champion import archive, goldens, manifest, place, record, signing
+from bakeoff.champion import archive, fetching, goldens, manifest, place, record, signing
 from bakeoff.champion.champion import Champion
 from bakeoff.champion.engine import Engine
 from bakeoff.champion.onnx_engine import OnnxEngine, has_gpu
@@ -27,7 +27,7 @@ from bakeoff.spec import codec
 from bakeoff.spec.errors import ArgumentError, DataError, MissingExtraError, SpecError, one_of
 from bakeoff.spec.recipe import Recipe
 
-__all__ = ["Named", "engine_for", "facts_of", "open"]
+__all__ = ["Named", "engine_for", "facts_of", "open", "whole"]
 
 Named = Literal["auto", "onnx", "openvino", "torch"]
 
@@ -43,8 +43,9 @@ def open(  # noqa: A001 - `bakeoff.open` is what a person types
     key: str | Path | bytes | None = None,
     replay: bool = True,
 ) -> Champion:
-    """The champion in a folder, in a `.bakeoff` file, or in the folder of a bake-off; without a
-    path, or for the word `boxed`, the one that comes with Bakeoff.
+    """The champion in a folder, in a `.bakeoff` file, or in the folder of a bake-off, here or
+    behind a URL such as s3://bucket/champion; without a path, or for the word `boxed`, the one
+    that comes with Bakeoff.
 
     `engine` computes: ONNX Runtime where it is installed and the champion holds a graph, else
     torch. With `key`, a public key (a PEM file or its bytes), the champion has to be signed by it.
@@ -83,6 +84,12 @@ def facts_of(path: str | Path | None) -> Record:
     _check(path)
     found = _place(path)
     return _facts(_verified(found)[0], str(found))
+
+
+def whole(path: str | Path | None) -> tuple[Path, manifest.Manifest]:
+    """A folder that holds a champion, every file of which is as it was sealed; and their list."""
+    _check(path)
+    return _verified(_place(path))
 
 
 def engine_for(
@@ -171,7 +178,7 @@ _DEVICES = (
 
 def _place(path: str | Path | None) -> Path:
     """The folder or file that is meant."""
-    found = place.placed(path)
+    found = fetching.here(path)
     if found == place.BOXED and not found.is_dir():
         rule = "must be given: none comes with this Bakeoff"
         raise DataError("a champion", rule, suggestion=_MAKE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from bakeoff.data.dataset import Dataset
     from bakeoff.spec.split import SplitPlan
 
-__all__ = ["data", "loaded"]
+__all__ = ["ShardsAt", "data", "in_shards", "loaded"]
 
 
 def complete_names(incomplete: str) -> list[CompletionItem]:
@@ -99,6 +100,17 @@ MaxBroken = Annotated[
     str,
     typer.Option(metavar="SHARE", help="Share of broken pictures to leave out without stopping."),
 ]
+ShardsAt = Annotated[
+    str | None,
+    typer.Option(
+        "--shards",
+        metavar="URL",
+        help="Read pictures in shards from this folder or object storage, such as "
+        "s3://bucket/shards; packed and written there first if nobody has. Needs the extra remote.",
+        autocompletion=complete_path,
+        show_default=False,
+    ),
+]
 Html = Annotated[
     Path | None,
     typer.Option(
@@ -156,6 +168,18 @@ def loaded(say: Session, source: str, plan: SplitPlan, **how: Any) -> Dataset:
 
     with say.working() as progress:
         return load(source, plan=plan, **how, progress=progress)
+
+
+def in_shards(dataset: Dataset, place: str | None) -> Dataset:
+    """The dataset, its pictures to be read in shards from a URL or a folder here."""
+    from bakeoff.data.remote import remote, url_of
+
+    if place is None:
+        return dataset
+    url = url_of(place) or Path(place).expanduser().absolute().as_uri()
+    # Said before anything is trained, where what it needs is not installed.
+    remote(url)
+    return replace(dataset, shards=url)
 
 
 def _refuse_unwritable(path: Path) -> None:

@@ -15,7 +15,7 @@ Which = Annotated[
     Path | None,
     typer.Argument(
         metavar="CHAMPION",
-        help="A champion's folder or .bakeoff file, or the folder of a bake-off.",
+        help="A champion's folder or .bakeoff file, the folder of a bake-off, or a URL of one.",
         autocompletion=complete_path,
         show_default=False,
     ),
@@ -70,6 +70,7 @@ def deploy(
 def _message(
     which: Path | None, canary: float | None, shadow: float | None, rollback: bool
 ) -> dict[str, Any]:
+    from bakeoff.data.remote import url_of
     from bakeoff.spec.errors import UserError
     from bakeoff.spec.rules import between
 
@@ -88,7 +89,7 @@ def _message(
             between(f"--{name}", value, 0.0, 1.0, "It is a share of the requests.")
             mode, share = name, value
     # The service may have been started elsewhere.
-    path = str(which.expanduser().resolve())
+    path = url_of(which) or str(which.expanduser().resolve())
     return {"do": "deploy", "champion": path, "mode": mode, "share": share}
 
 

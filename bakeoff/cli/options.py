@@ -86,8 +86,8 @@ ChampionPath = Annotated[
     Path,
     typer.Argument(
         metavar="CHAMPION",
-        help="Folder of a champion or of its bake-off, or a .bakeoff file; or boxed: the one that "
-        "comes with Bakeoff.",
+        help="Folder of a champion or of its bake-off, a .bakeoff file, or a URL of one; or boxed: "
+        "the one that comes with Bakeoff.",
         autocompletion=complete_champion,
         show_default=False,
     ),

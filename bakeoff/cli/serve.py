@@ -25,8 +25,8 @@ Which = Annotated[
     str | None,
     typer.Argument(
         metavar="CHAMPION",
-        help="A champion's folder or .bakeoff file, the folder of a bake-off, or boxed: the one "
-        "that comes with Bakeoff. Default: the newest under bakeoffs/, else boxed.",
+        help="A champion's folder or .bakeoff file, the folder of a bake-off, a URL of either, or "
+        "boxed: the one that comes with Bakeoff. Default: the newest under bakeoffs/, else boxed.",
         autocompletion=complete_champion,
         show_default=False,
     ),

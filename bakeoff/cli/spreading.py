@@ -1,4 +1,5 @@
-"""`--devices N`: the same command in several processes, which train one network together."""
+"""`--devices N`: the same command in several processes, which train one network together; or what
+torchrun started, on one machine or many."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ import typer
 from bakeoff.cli.options import whole_number
 from bakeoff.spec.errors import SpecError, TeamError
 
-__all__ = ["Devices", "in_team", "spread"]
+__all__ = ["Devices", "SyncNorms", "goes_on", "in_team", "spread"]
 
 Devices = Annotated[
     int | None,
@@ -21,6 +22,14 @@ Devices = Annotated[
         parser=whole_number,
         metavar="N",
         help="Train in N processes on this machine: a GPU each, or a share of the processors.",
+    ),
+]
+
+SyncNorms = Annotated[
+    bool,
+    typer.Option(
+        "--sync-batch-norm",
+        help="With several processes: batch norms see the pictures of all, and not each its own.",
     ),
 ]
 
@@ -87,6 +96,24 @@ def _check_room(count: int, device: str | None) -> None:
     if count > usable:
         rule = f"must be at most {usable}, the GPUs that are usable here"
         raise SpecError("--devices", rule, count, "Or train on the processors: --device cpu.")
+
+
+def goes_on(folder: Path, resume: bool) -> bool:
+    """Whether there is a run to go on with. torchrun gives the same command at every start, so
+    there `--resume` begins a run that has not begun."""
+    from bakeoff.runs.launch import launched
+    from bakeoff.runs.run import Run
+
+    if "RANK" not in os.environ or launched() is not None:
+        return resume
+    restarts = os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0")
+    if restarts != "0" and not resume:
+        raise SpecError(
+            "--resume",
+            f"must be given under torchrun that starts again (--max-restarts {restarts})",
+            suggestion="Add --out DIR --resume, which begins what has not begun.",
+        )
+    return resume and Run(path=folder).has_begun
 
 
 @contextmanager

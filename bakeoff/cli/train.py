@@ -8,11 +8,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bakeoff.cli.data import Classes, Labels, MaxBroken, Split, Subset, Val, loaded
+from bakeoff.cli.data import (
+    Classes,
+    Labels,
+    MaxBroken,
+    ShardsAt,
+    Split,
+    Subset,
+    Val,
+    in_shards,
+    loaded,
+)
 from bakeoff.cli.inputs import share, split_plan
 from bakeoff.cli.options import Debug, Json, Quiet, Source, complete_path, whole_number
 from bakeoff.cli.recipes import complete_recipe
-from bakeoff.cli.spreading import Devices, in_team, spread
+from bakeoff.cli.spreading import Devices, SyncNorms, goes_on, in_team, spread
 from bakeoff.cli.tracking import Track, chosen_tracker
 from bakeoff.cli.trying import (
     BatchText,
@@ -31,7 +41,9 @@ if TYPE_CHECKING:
     from bakeoff.runs.execute import Outcome
     from bakeoff.runs.tracking.tracker import Tracker
     from bakeoff.spec.recipe import Recipe
+    from bakeoff.training.device import Device
     from bakeoff.training.events import Event
+    from bakeoff.training.team import Team
 
 __all__ = ["train"]
 
@@ -123,6 +135,7 @@ def train(
     classes: Classes = None,
     labels: Labels = None,
     max_broken: MaxBroken = "5%",
+    shards: ShardsAt = None,
     size: Size = None,
     weights: Weights = None,
     balance: Balance = None,
@@ -136,6 +149,7 @@ def train(
     resume: Resume = False,
     device: DeviceName = None,
     devices: Devices = None,
+    sync_batch_norm: SyncNorms = False,
     track: Track = None,
     int8: Int8 = False,
     as_json: Json = False,
@@ -154,11 +168,11 @@ def train(
         tracked = chosen_tracker(track)
         alone = {"--batch auto": batch == "auto", "--find-rate": find_rate}
         spread(context, devices, device=device, folder=folder, alone=alone)
+        resume = goes_on(folder, resume)
         if find_rate:
             _refuse_beside_rate({"--out": out, "--tta": tta, "--resume": resume, "--track": track})
 
         from bakeoff.recipes import adapted, get
-        from bakeoff.training.device import choose
         from bakeoff.training.team import from_environment
 
         plain = adapted(get(recipe), size=size, weights=weights, balance=balance)
@@ -166,8 +180,9 @@ def train(
         team = from_environment()
         if not team.leads:
             say = say.silenced()
-        chosen = choose(device, int8=int8, local_rank=team.local_rank, local_world=team.local_world)
+        chosen = _chosen(device, team, int8=int8, joint_norms=sync_batch_norm)
         dataset = loaded(say, source, plan, classes=classes, labels=labels, max_broken=limit)
+        dataset = in_shards(dataset, shards)
         for reason in chosen.reasons:
             say.remark(reason)
         how: dict[str, Any] = {"seed": seed, "device": chosen}
@@ -181,6 +196,18 @@ def train(
         outcome = _run(say, declared, dataset, folder, tracked, **how)
         if team.leads:
             _show(outcome, say)
+
+
+def _chosen(name: str | None, team: Team, *, int8: bool, joint_norms: bool) -> Device:
+    from bakeoff.training.device import choose
+
+    return choose(
+        name,
+        int8=int8,
+        joint_norms=joint_norms,
+        local_rank=team.local_rank,
+        local_world=team.local_world,
+    )
 
 
 def _refuse_beside_rate(given: dict[str, object]) -> None:

@@ -21,6 +21,7 @@ from bakeoff.data.augment import augment
 from bakeoff.data.draws import Draws, balanced, order
 from bakeoff.data.memory import free_memory
 from bakeoff.data.prefetch import prefetched
+from bakeoff.data.shards import Shards, cuts
 from bakeoff.spec.errors import DataError, SpecError
 from bakeoff.spec.image import Augment
 
@@ -62,13 +63,17 @@ class _Slice:
     total: int
 
 
+_Read = tuple[_Slice, Tensor, Tensor]
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Batches:
     """Labelled pictures of one part. As declared by default, for evaluation: in order, all of
     them, unchanged."""
 
-    images: npt.NDArray[np.uint8]
-    """All pictures of the dataset, N×H×W×3; may be memory-mapped. Never written to."""
+    images: npt.NDArray[np.uint8] | Shards
+    """All pictures of the dataset, N×H×W×3; may be memory-mapped, or read from shards as they come.
+    Never written to."""
 
     labels: npt.NDArray[np.int64]
     """Class of each picture of the dataset."""
@@ -111,10 +116,11 @@ class Batches:
     """Steps read in advance where pictures are not resident."""
 
     def __post_init__(self) -> None:
-        assert self.images.ndim == 4, self.images.shape
+        assert len(self.images.shape) == 4, self.images.shape
         assert self.images.shape[0] == len(self.labels), (self.images.shape, len(self.labels))
         assert 0 <= self.rank < self.world, (self.rank, self.world)
         assert self.ahead >= 1, self.ahead
+        assert not (self.resident and isinstance(self.images, Shards)), self.images
         count = len(self.indices)
         if count == 0:
             raise DataError(
@@ -124,6 +130,9 @@ class Batches:
             )
         if self.batch < 1:
             raise SpecError("Stage.batch", "must be 1 or more", self.batch)
+        if self.balance and isinstance(self.images, Shards):
+            rule = "cannot be 'sampling' where pictures come in shards, which are read in turn"
+            raise SpecError("Stage.balance", rule, suggestion="Take 'weights'.")
         if self.drop_last and self.batch > count:
             raise SpecError(
                 "Stage.batch",
@@ -167,9 +176,8 @@ class Batches:
             for piece in slices:
                 yield self._batch(epoch, piece, *self._kept(piece))
             return
-        read = ((piece, *self._read(piece)) for piece in slices)
-        # Closed by name: a consumer that leaves early must not leave the thread behind.
-        with closing(prefetched(read, self.ahead)) as ready:
+        # Closed by name: a consumer that leaves early must not leave threads behind.
+        with closing(self._reading(slices)) as read, closing(prefetched(read, self.ahead)) as ready:
             for piece, images, labels in ready:
                 yield self._batch(epoch, piece, self._moved(images), self._moved(labels))
 
@@ -179,10 +187,7 @@ class Batches:
         for step in range(start, self.steps_per_epoch):
             begin = step * self.batch
             total = min(self.batch, count - begin)
-            # In pairs, so that pictures mixed with their neighbours are not torn apart.
-            pairs = -(-total // 2)
-            low = begin + 2 * (pairs * self.rank // self.world)
-            high = begin + min(2 * (pairs * (self.rank + 1) // self.world), total)
+            low, high = (begin + at for at in cuts(total, self.world)[self.rank : self.rank + 2])
             yield _Slice(step=step, first=low, places=places[low:high], total=total)
 
     def _places(self, epoch: int) -> npt.NDArray[np.int64]:
@@ -190,6 +195,8 @@ class Batches:
             return np.arange(len(self.indices))
         if self.balance:
             return balanced(self.labels[self.indices], self.seed, epoch)
+        if isinstance(self.images, Shards):
+            return self.images.order(self.indices, batch=self.batch, seed=self.seed, epoch=epoch)
         return order(len(self.indices), self.seed, epoch)
 
     def _batch(self, epoch: int, piece: _Slice, images: Tensor, labels: Tensor) -> Batch:
@@ -212,16 +219,30 @@ class Batches:
         places = self._moved(torch.from_numpy(piece.places))
         return images.index_select(0, places), labels.index_select(0, places)
 
-    def _read(self, piece: _Slice) -> tuple[Tensor, Tensor]:
-        rows = self.indices[piece.places]
-        images = torch.empty(
-            (len(rows), *self.images.shape[1:]), dtype=torch.uint8, pin_memory=self._pinned
-        )
+    def _reading(self, slices: Iterator[_Slice]) -> Generator[_Read, None, None]:
+        """The slices with their pictures and labels, off the device."""
+        if not isinstance(self.images, Shards):
+            for piece in slices:
+                rows = self.indices[piece.places]
+                yield piece, self._read(self.images, rows), self._pin(self.labels[rows])
+            return
+        pieces = list(slices)
+        steps = [self.indices[piece.places] for piece in pieces]
+        with closing(self.images.read(steps)) as read:
+            for piece, rows, pictures in zip(pieces, steps, read, strict=True):
+                yield piece, self._pin(pictures), self._pin(self.labels[rows])
+
+    def _read(self, held: npt.NDArray[np.uint8], rows: npt.NDArray[np.int64]) -> Tensor:
+        shape = (len(rows), *held.shape[1:])
+        images = torch.empty(shape, dtype=torch.uint8, pin_memory=self._pinned)
         # Read in the order they lie in the file, and laid down in the order they are wanted.
         by_place = np.argsort(rows, kind="stable")
-        images.numpy()[by_place] = self.images[rows[by_place]]
-        labels = torch.from_numpy(self.labels[rows])
-        return images, labels.pin_memory() if self._pinned else labels
+        images.numpy()[by_place] = held[rows[by_place]]
+        return images
+
+    def _pin(self, array: npt.NDArray[np.uint8] | npt.NDArray[np.int64]) -> Tensor:
+        tensor = torch.from_numpy(array)
+        return tensor.pin_memory() if self._pinned else tensor
 
     def _moved(self, tensor: Tensor) -> Tensor:
         return tensor.to(self.device, non_blocking=True)
@@ -240,6 +261,8 @@ class Batches:
     def _residence(self) -> tuple[bool, str]:
         if self.resident is not None:
             return self.resident, "as asked"
+        if isinstance(self.images, Shards):
+            return False, f"read in shards, {self.images.lanes} lanes of {self.images.window}"
         need = len(self.indices) * int(np.prod(self.images.shape[1:]))
         free = free_memory(self.device)
         sizes = f"{need / 1e9:.2f} GB of pictures, {free / 1e9:.2f} GB free on {self.device}"

@@ -57,6 +57,9 @@ class Dataset:
     corrections: Corrections | None = None
     """Labels that were looked at again; `listing` holds those that came with the pictures."""
 
+    shards: str | None = None
+    """URL of a folder of shards, from which training reads pictures where it would pack them."""
+
     @property
     def name(self) -> str:
         return self.listing.name

@@ -30,7 +30,7 @@ from bakeoff.spec import codec
 from bakeoff.spec.errors import CacheError, DataError, PictureError
 from bakeoff.spec.image import Preprocess
 
-__all__ = ["Pack", "pack"]
+__all__ = ["Pack", "digest_of", "pack"]
 
 _CHUNK = 1024
 _FILE = "pictures.npy"
@@ -54,7 +54,7 @@ def pack(dataset: Dataset, preprocess: Preprocess, *, progress: Progress = silen
             "must be settled before pictures are packed",
             suggestion="Give the side of the square in pixels, such as 32 or 224.",
         )
-    digest = _digest(dataset, preprocess)
+    digest = digest_of(dataset, preprocess)
     path = cache_folder() / "packs" / digest[:32]
     with entry(path, "the pack") as made:
         if made is not None:
@@ -62,7 +62,8 @@ def pack(dataset: Dataset, preprocess: Preprocess, *, progress: Progress = silen
     return Pack(pictures=_open(path / _FILE), path=path, digest=digest)
 
 
-def _digest(dataset: Dataset, preprocess: Preprocess) -> str:
+def digest_of(dataset: Dataset, preprocess: Preprocess) -> str:
+    """What the pack of `dataset` would be known by, were it made."""
     # Mean and deviation are applied in the network; here they only colour what `pad` adds.
     seen = preprocess if preprocess.fit == "pad" else replace(preprocess, mean=None, std=None)
     return hashlib.sha256(f"{VERSION} {dataset.content} {codec.digest(seen)}".encode()).hexdigest()

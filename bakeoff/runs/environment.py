@@ -15,7 +15,7 @@ from bakeoff.spec.training import Budget
 from bakeoff.training.device import Device
 from bakeoff.version import ROOT, __version__
 
-__all__ = ["describe"]
+__all__ = ["describe", "versions"]
 
 _LIBRARIES = (
     *("torch", "torchvision", "timm", "numpy", "pillow", "scikit-learn"),
@@ -43,6 +43,7 @@ def describe(
             "classes": list(dataset.classes),
             "plan": codec.encode(dataset.plan),
             "sizes": {name: len(part) for name, part in dataset.split.parts().items()},
+            **({"shards": True} if dataset.shards is not None else {}),
         },
         "seed": seed,
         "budget": None if budget is None else asdict(budget),
@@ -57,6 +58,14 @@ def describe(
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "libraries": {name: found for name in _LIBRARIES if (found := _version(name))},
+    }
+
+
+def versions() -> dict[str, str]:
+    """What two machines must have in common for a run to be the same on both."""
+    found = {name: found for name in _LIBRARIES if (found := _version(name))}
+    return {"Python": platform.python_version(), "Bakeoff": __version__, **found} | {
+        "Bakeoff's code": _code_digest()[:12]
     }
 
 

@@ -15,7 +15,7 @@ from bakeoff.models.views import View, views_for
 from bakeoff.runs.assembly import assembled
 from bakeoff.runs.environment import describe
 from bakeoff.runs.fit import fitted
-from bakeoff.runs.opening import begin, go_on, refuse_other_data, refuse_other_terms
+from bakeoff.runs.opening import opened, refuse_other_data, refuse_other_terms
 from bakeoff.runs.probe import with_probe
 from bakeoff.runs.result import Ended, Outcome, remembered, sealed
 from bakeoff.runs.run import Run
@@ -89,14 +89,14 @@ def execute(
     team = from_environment()
     device = device or choose(local_rank=team.local_rank, local_world=team.local_world)
     run = Run(path=out)
+    over = resume and run.is_sealed
     if not resume:
         run.refuse_taken()
-    elif run.is_sealed:
+    elif over:
         refuse_other_data(run, dataset.digest)
         refuse_other_terms(run, seed=seed, budget=budget)
         if tta:
             refuse_late(run)
-        return remembered(run)
     wanted = _Wanted(
         recipe=recipe,
         dataset=dataset,
@@ -113,7 +113,11 @@ def execute(
     )
     device.apply()
     with joined(team, device.place) as joint:
-        return _executed(wanted, joint)
+        # Another machine may see late what lies in the directory: the leader's eyes count.
+        over, resume = joint.tell([over, resume])
+        if over:
+            return remembered(run) if joint.leads else Outcome(run=run, finished=True)
+        return _executed(replace(wanted, resume=resume), joint)
 
 
 def _executed(wanted: _Wanted, team: Team) -> Outcome:
@@ -139,11 +143,7 @@ def _executed(wanted: _Wanted, team: Team) -> Outcome:
         budget=wanted.budget,
         processes=team.world,
     )
-    state = None
-    if wanted.resume:
-        state = go_on(run, facts, leads=team.leads)
-    elif team.leads:
-        begin(run, settled_recipe, facts)
+    state = opened(run, settled_recipe, facts, team, resume=wanted.resume)
     job, probe = with_probe(job)
     team.wait()
     clock = _clock(wanted, state)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from dataclasses import asdict
 from typing import Any
 
@@ -11,19 +13,31 @@ from bakeoff.spec.recipe import Recipe
 from bakeoff.spec.training import Budget
 from bakeoff.training import checkpoint
 from bakeoff.training.checkpoint import LoopState
+from bakeoff.training.team import Team
 
-__all__ = ["begin", "go_on", "refuse_other_data", "refuse_other_terms"]
+__all__ = ["opened", "refuse_other_data", "refuse_other_terms"]
 
 _SAME = "Give the same command as at the first start, with --out and --resume."
 
-
-def begin(run: Run, recipe: Recipe, facts: dict[str, Any]) -> None:
-    """A new directory. Whoever leads does this."""
-    run.start(recipe, facts)
-    run.record("began", {"exact": True})
+_LATE = 60.0
+"""Seconds after which a shared disk shows everywhere what was written on it."""
 
 
-def go_on(run: Run, facts: dict[str, Any], *, leads: bool) -> LoopState | None:
+def opened(
+    run: Run, recipe: Recipe, facts: dict[str, Any], team: Team, *, resume: bool
+) -> LoopState | None:
+    """The directory is ready for the run. Where to go on from; None at the very beginning."""
+    found = None
+    if team.leads and resume:
+        found = _newest(run, facts)
+    elif team.leads:
+        run.start(recipe, facts)
+        run.record("began", {"exact": True})
+    _refuse_unshared(run, team)
+    return checkpoint.handed(found, team)
+
+
+def _newest(run: Run, facts: dict[str, Any]) -> LoopState | None:
     """The newest whole state of a run that is there; None if it never got to one."""
     before = run.environment()
     _refuse_other(run, before, facts)
@@ -33,11 +47,27 @@ def go_on(run: Run, facts: dict[str, Any], *, leads: bool) -> LoopState | None:
     text = f"Resumed at step {step} on the same code, device and libraries: exact."
     if differing:
         text = f"Resumed at step {step} with other {' and '.join(differing)}: not exact."
-    if leads:
-        for refused in found.refused if found else ():
-            run.record("note", {"text": refused, "exact": True})
-        run.record("resumed", {"step": step, "exact": not differing, "text": text})
+    for refused in found.refused if found else ():
+        run.record("note", {"text": refused, "exact": True})
+    run.record("resumed", {"step": step, "exact": not differing, "text": text})
     return found.state if found else None
+
+
+def _refuse_unshared(run: Run, team: Team) -> None:
+    """An error where torchrun may start again with a leader that would not see this run."""
+    again = os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0") != "0"
+    if not again or team.local_world == team.world:
+        return
+    until = time.monotonic() + _LATE
+    while not run.has_begun and time.monotonic() < until:
+        time.sleep(0.5)
+    if team.any(not run.has_begun):
+        raise DataError(
+            str(run.path),
+            "must lie on a disk that all machines share: after a restart another may lead, and "
+            "would not find the run",
+            suggestion="Give such an --out, or --max-restarts 0.",
+        )
 
 
 def refuse_other_data(run: Run, digest: str) -> None:
@@ -62,6 +92,9 @@ def _refuse_other(run: Run, before: dict[str, Any], facts: dict[str, Any]) -> No
     if before["recipe"] != facts["recipe"]:
         rule = "must be the recipe it began with, in all its settings"
         raise SpecError(f"the recipe of {run.path}", rule, suggestion=_SAME)
+    if before["data"].get("shards") != facts["data"].get("shards"):
+        rule = "must be read as they were when it began, in shards or not: their order is another"
+        raise SpecError(f"the pictures of {run.path}", rule, suggestion=_SAME)
     _refuse_differing(run, before, {name: facts[name] for name in ("seed", "budget")})
 
 

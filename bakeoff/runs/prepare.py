@@ -12,6 +12,8 @@ import torch
 from bakeoff.data.dataset import Dataset
 from bakeoff.data.pack import pack
 from bakeoff.data.progress import Progress
+from bakeoff.data.sharding import sharded
+from bakeoff.data.shards import Shards
 from bakeoff.models.classifier import settle
 from bakeoff.models.shrinking import refuse_unshrinkable
 from bakeoff.spec.errors import SpecError
@@ -19,7 +21,7 @@ from bakeoff.spec.image import Channels, Preprocess
 from bakeoff.spec.network import Network
 from bakeoff.spec.recipe import Recipe
 from bakeoff.spec.training import Budget, Stage
-from bakeoff.training.material import Material
+from bakeoff.training.material import Material, of_shards
 
 __all__ = [
     "initial_pictures",
@@ -93,6 +95,9 @@ def _in_pixels(stage: Stage, recipe: Recipe, classes: int) -> Stage:
 
 def prepared(recipe: Recipe, dataset: Dataset, *, progress: Progress) -> Material:
     """The packed pictures with the two parts that training may see."""
+    if dataset.shards is not None:
+        shards = sharded(dataset, recipe.preprocess, dataset.shards, progress=progress)
+        return of_shards(shards)
     packed = pack(dataset, recipe.preprocess, progress=progress)
     return Material(
         pictures=packed.pictures,
@@ -137,13 +142,17 @@ def refuse_sizes(recipe: Recipe, classes: int) -> None:
 
 
 def _with_statistics(preprocess: Preprocess, dataset: Dataset, progress: Progress) -> Preprocess:
-    packed = pack(dataset, preprocess, progress=progress)
-    mean, std = statistics(packed.pictures, dataset.split.train)
+    if dataset.shards is None:
+        packed = pack(dataset, preprocess, progress=progress)
+        mean, std = statistics(packed.pictures, dataset.split.train)
+    else:
+        shards = sharded(dataset, preprocess, dataset.shards, progress=progress)
+        mean, std = statistics(shards, shards.part("train"))
     return replace(preprocess, mean=mean, std=std)
 
 
 def statistics(
-    pictures: npt.NDArray[np.uint8], train: npt.NDArray[np.int64]
+    pictures: npt.NDArray[np.uint8] | Shards, train: npt.NDArray[np.int64]
 ) -> tuple[Channels, Channels]:
     """Mean and deviation of each channel over the training part, on the scale 0 to 1.
 

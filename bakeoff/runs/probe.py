@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from bakeoff.data.draws import order
+from bakeoff.data.shards import Shards
 from bakeoff.training.feeding import Job
 from bakeoff.training.material import Material
 
@@ -83,6 +84,8 @@ def _reason(job: Job) -> str | None:
         return "the process that leads computes it"
     if not job.stages:
         return "the recipe is no network: it is fitted, not trained"
+    if isinstance(job.material.pictures, Shards):
+        return "pictures come in shards, which are read in turn and not here and there"
     need = _seconds(job.material)
     if job.seconds is not None and need > _SHARE * job.seconds:
         return f"it may take {need:.1f} s, more than {_SHARE:.0%} of the budget"
@@ -139,7 +142,7 @@ def _some(part: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int64]:
     return np.sort(part[order(len(part), 0, 0)[:count]])
 
 
-def _pixels(pictures: npt.NDArray[np.uint8], indices: npt.NDArray[np.int64]) -> Tensor:
+def _pixels(pictures: npt.NDArray[np.uint8] | Shards, indices: npt.NDArray[np.int64]) -> Tensor:
     """One row for each picture, made smaller by area."""
     side = min(_SIDE, pictures.shape[1])
     step = max(1, _CHUNK // math.prod(pictures.shape[1:]))

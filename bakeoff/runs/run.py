@@ -46,6 +46,11 @@ class Run:
         return self.path / "checkpoints"
 
     @property
+    def has_begun(self) -> bool:
+        """Whether there is a run to go on with."""
+        return (self.path / "environment.json").exists()
+
+    @property
     def is_sealed(self) -> bool:
         """Whether the run is over and its result written."""
         return (self.path / "result.json").exists()

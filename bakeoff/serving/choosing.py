@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bakeoff.champion.place import BOXED, FOLDER, placed
+from bakeoff.data.remote import url_of
 from bakeoff.spec.errors import DataError
 
 __all__ = ["newest"]
@@ -17,7 +18,7 @@ def newest(path: str | None, *, under: Path | None = None) -> str:
     """`path`, if there is one; else the newest champion under bakeoffs/, else the one that comes
     with the package."""
     if path is not None:
-        return str(_champion(placed(path)))
+        return path if url_of(path) is not None else str(_champion(placed(path)))
     folder = under or Path("bakeoffs")
     found = sorted(folder.glob(f"*/champion/{_MADE}"), key=lambda one: one.stat().st_mtime)
     if found:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from bakeoff.champion.fetching import here
 from bakeoff.serving.artifacts import kept, tidied
 from bakeoff.serving.choosing import newest
 from bakeoff.serving.control import Message, service_folder
@@ -203,7 +204,7 @@ class Supervisor:
     def _copy(self, source: str, mode: Mode = "swap", share: float = 1.0) -> _Deployed:
         self._version += 1
         return _Deployed(
-            copy=kept(Path(source).expanduser(), self.folder / "champions"),
+            copy=kept(here(source), self.folder / "champions"),
             source=source,
             version=self._version,
             mode=mode,

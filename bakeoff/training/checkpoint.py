@@ -26,8 +26,9 @@ from safetensors.torch import save as bytes_from_tensors
 from torch import Tensor
 
 from bakeoff.spec.errors import CheckpointError
+from bakeoff.training.team import Team
 
-__all__ = ["Loaded", "LoopState", "checkpoints", "load", "load_newest", "save"]
+__all__ = ["Loaded", "LoopState", "checkpoints", "handed", "load", "load_newest", "save"]
 
 SCHEMA = 1
 _NAME = re.compile(r"step-(\d{9})")
@@ -119,6 +120,39 @@ def load(path: Path) -> LoopState:
     scalars = json.loads(found.pop(_SCALARS))
     tensors = {Path(name).stem: tensors_from_bytes(data) for name, data in found.items()}
     return LoopState(step=manifest["step"], tensors=tensors, scalars=scalars)
+
+
+def handed(state: LoopState | None, team: Team) -> LoopState | None:
+    """The state that the leader has, in every process: on another machine the folder may show an
+    older one, or none."""
+    if team.world == 1:
+        return state
+    told = team.tell(None if state is None else _outline(state))
+    if told is None:
+        return None
+    tensors = {} if state is None else state.tensors
+    if not team.leads:
+        tensors = {
+            kind: {name: _room(*facts) for name, facts in held.items()}
+            for kind, held in told["tensors"].items()
+        }
+    every = [tensor for held in tensors.values() for tensor in held.values()]
+    # As bytes: not every line knows every type.
+    team.share(tensor.view(-1).view(torch.uint8) for tensor in every if tensor.numel())
+    return LoopState(step=told["step"], tensors=tensors, scalars=told["scalars"])
+
+
+def _outline(state: LoopState) -> dict[str, Any]:
+    """All but the numbers in the tensors."""
+    tensors = {
+        kind: {name: (list(one.shape), str(one.dtype)) for name, one in held.items()}
+        for kind, held in state.tensors.items()
+    }
+    return {"step": state.step, "scalars": state.scalars, "tensors": tensors}
+
+
+def _room(shape: list[int], dtype: str) -> Tensor:
+    return torch.empty(shape, dtype=getattr(torch, dtype.removeprefix("torch.")))
 
 
 def checkpoints(folder: Path) -> list[Path]:

@@ -56,6 +56,9 @@ class Device:
     int8: bool = False
     """Whether features that heads learn from may be computed in int8."""
 
+    joint_norms: bool = False
+    """Whether batch norms take their statistics over all processes' pictures."""
+
     def apply(self) -> None:
         """Set this process up so. Before the first work on the device."""
         if self.keeps_memory:
@@ -115,6 +118,7 @@ def choose(
     *,
     precision: Precision = "fast",
     int8: bool = False,
+    joint_norms: bool = False,
     deterministic: bool = True,
     local_rank: int = 0,
     local_world: int = 1,
@@ -134,6 +138,8 @@ def choose(
         reasons.append("glibc keeps freed memory: large activations are allocated in every step.")
     if int8:
         reasons.append("Features to learn from in int8 where they are as good, as asked.")
+    if joint_norms:
+        reasons.append("Batch norms see the pictures of all processes, as asked.")
     if not deterministic:
         reasons.append("Not exact, as asked: results may differ from run to run in the last bits.")
     return Device(
@@ -145,6 +151,7 @@ def choose(
         keeps_memory=glibc,
         reasons=tuple(reasons),
         int8=int8,
+        joint_norms=joint_norms,
     )
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from bakeoff.data.batches import Batches
 from bakeoff.data.progress import Progress, silent
+from bakeoff.data.shards import Shards
 from bakeoff.models.classifier import Classifier
 from bakeoff.models.freezing import trainable
 from bakeoff.spec.errors import SpecError
@@ -261,5 +262,8 @@ def _sample(job: Job, count: int) -> tuple[Tensor, Tensor]:
     train = job.material.train
     count = min(count, len(train))
     chosen = train[np.arange(count) * len(train) // count]
+    if isinstance(job.material.pictures, Shards):
+        # Their order was drawn, and each of them is fetched whole.
+        chosen = train[:count]
     pictures = torch.from_numpy(job.material.pictures[chosen]).to(job.device.place)
     return pictures, torch.from_numpy(job.material.labels[chosen])

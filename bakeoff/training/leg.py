@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from bakeoff.training.averaging import Average, Lookahead
 from bakeoff.training.device import Device
 from bakeoff.training.loss import cross_entropy
 from bakeoff.training.material import Source
+from bakeoff.training.norms import Joint
 from bakeoff.training.optimisers import updater
 from bakeoff.training.team import Team
 
@@ -53,6 +55,10 @@ class Leg:
         """Names of the weights and buffers that this stage may change."""
         self._device = device
         self._team = team
+        self._joint = device.joint_norms and team.world > 1
+        if self._joint:
+            # In as many pieces everywhere: there is a word with the others at each norm.
+            self.micro = team.tell(self.micro)
         self._weights = weights
         self._resting = _resting(classifier)
         self._network: nn.Module = classifier.head if on_features else classifier
@@ -68,7 +74,8 @@ class Leg:
     def forward(self, images: Tensor) -> Tensor:
         """Scores of a batch of what this stage is fed with: in training, at the stage's size."""
         smaller = (self.stage.size,) if self.stage.size and self._network.training else ()
-        with self._device.autocast():
+        norms = Joint(self._team) if self._joint else nullcontext()
+        with self._device.autocast(), norms:
             scores: Tensor = self._network(images, *smaller)
         return scores
 
@@ -121,9 +128,7 @@ class Leg:
     def _gradients(self, batch: Batch) -> Tensor:
         """Gradients of the mean loss of the whole step, in as many pieces as memory allows."""
         total = torch.zeros((), device=batch.images.device)
-        count = len(batch.images)
-        # Never a picture alone: a batch norm has nothing to compare it with.
-        pieces = max(1, min(-(-count // self.micro), count // 2))
+        pieces = self._pieces(batch)
         split = (batch.images.tensor_split(pieces), batch.targets.tensor_split(pieces))
         for images, targets in zip(*split, strict=True):
             loss = cross_entropy(
@@ -136,6 +141,12 @@ class Leg:
             loss.backward()  # type: ignore[no-untyped-call]
             total += loss.detach() * batch.total
         return total
+
+    def _pieces(self, batch: Batch) -> int:
+        # A norm over all sees them all; as many pieces as the largest share takes, everywhere.
+        count = -(-batch.total // self._team.world) if self._joint else len(batch.images)
+        # Never a picture alone: a batch norm has nothing to compare it with.
+        return max(1, min(-(-count // self.micro), count // 2))
 
     def shrink(self) -> bool:
         """Halve the pieces after memory ran out; False where they cannot be smaller."""
@@ -158,7 +169,7 @@ class Leg:
         found = {
             "weights": _state(self.classifier),
             "optimiser": self.updater.tensors(),
-            "loss": {"sum": self._lost},
+            "loss": {"sum": self._team.everyones(self._lost)},
         }
         if self.average is not None:
             found["average"] = self.average.tensors()
@@ -186,8 +197,14 @@ class Leg:
             self.average.load(tensors["average"], scalars["averaged"])
         if self.lookahead is not None:
             self.lookahead.load(tensors["slow"], scalars["looked"])
-        self._lost.copy_(tensors["loss"]["sum"])
+        self._lost.copy_(self._own(tensors["loss"]["sum"]))
         self.done, self.micro, self._seen = (scalars[name] for name in ("done", "micro", "seen"))
+
+    def _own(self, sums: Tensor) -> Tensor:
+        """This process's part of a loss that a team, maybe of another size, had added up."""
+        if len(sums) == self._team.world:
+            return sums[self._team.rank]
+        return sums.sum() if self._team.leads else torch.zeros(())
 
 
 def _resting(network: nn.Module) -> list[tuple[nn.Parameter, float]]:

@@ -14,9 +14,10 @@ from torch import Tensor
 
 from bakeoff.data.batches import Batch, Batches
 from bakeoff.data.draws import balanced, order
+from bakeoff.data.shards import Shards
 from bakeoff.spec.image import Augment
 
-__all__ = ["FeatureBatches", "Material", "Source"]
+__all__ = ["FeatureBatches", "Material", "Source", "of_shards"]
 
 
 class Source(Protocol):
@@ -32,7 +33,7 @@ class Source(Protocol):
 class Material:
     """Packed pictures with their labels, and who trains and who chooses."""
 
-    pictures: npt.NDArray[np.uint8]
+    pictures: npt.NDArray[np.uint8] | Shards
     labels: npt.NDArray[np.int64]
     train: npt.NDArray[np.int64]
     val: npt.NDArray[np.int64]
@@ -84,6 +85,18 @@ class Material:
             batch=max(1, min(batch, len(indices))),
             device=device,
         )
+
+
+def of_shards(shards: Shards) -> Material:
+    """What was written as shards, with its parts for training and validation."""
+    return Material(
+        pictures=shards,
+        labels=shards.labels,
+        train=shards.part("train"),
+        val=shards.part("val"),
+        classes=len(shards.classes),
+        digest=shards.digest,
+    )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import time
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +14,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
+from torch.distributed.distributed_c10d import PrefixStore, Store
+from torch.distributed.rendezvous import rendezvous
 
 from bakeoff.spec.errors import SpecError, TeamError
 
@@ -22,6 +26,9 @@ _CPU = torch.device("cpu")
 _BUCKET = 32 * 2**20
 """Bytes of gradients that travel at once: enough to keep the line busy, and no second copy of
 them all."""
+
+_OFTEN = 0.02
+"""Seconds between two looks at who has come."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,6 +118,16 @@ class Team:
         cut = zip(found, lengths.tolist(), strict=True)
         return [piece[:length].to(tensor.device) for piece, length in cut]
 
+    def everyones(self, tensor: Tensor) -> Tensor:
+        """All processes' tensors of one shape, by rank, in every process. Asks nothing of the
+        device."""
+        if self.world == 1:
+            return tensor[None]
+        mine = tensor.detach().to(self.place).contiguous()
+        found = [torch.empty_like(mine) for _ in range(self.world)]
+        distributed.all_gather(found, mine)
+        return torch.stack(found).to(tensor.device)
+
     def any(self, flag: bool) -> bool:
         """Whether any process says yes, such as to stopping."""
         if self.world == 1:
@@ -197,7 +214,8 @@ def joined(
             raise
         raise TeamError(
             f"the team of {team.world} processes",
-            f"fell apart ({str(error).splitlines()[0]})",
+            # What follows the first sentence is advice on torch.
+            f"fell apart ({str(error).splitlines()[0].partition('. ')[0]})",
             suggestion="Look for the one that ended first; then give the same command with --out "
             "and --resume.",
         ) from error
@@ -208,6 +226,7 @@ def _lines(team: Team, place: torch.device, patience: timedelta) -> Iterator[Tea
     gpu = place.type == "cuda"
     distributed.init_process_group(
         "nccl" if gpu else "gloo",
+        store=_meeting_place(team, patience),
         rank=team.rank,
         world_size=team.world,
         timeout=patience,
@@ -223,3 +242,41 @@ def _lines(team: Team, place: torch.device, patience: timedelta) -> Iterator[Tea
         )
     finally:
         distributed.destroy_process_group()
+
+
+def _meeting_place(team: Team, patience: timedelta) -> Store:
+    """Where the processes find each other's addresses, and none of those that were there before.
+
+    torchrun keeps one store for all its starts, in which gloo would find the dead; and its count of
+    starts differs from machine to machine. So the leader numbers them, and tells who is there now.
+    """
+    found = next(rendezvous("env://", team.rank, team.world, timeout=patience))[0]
+    store = PrefixStore("bakeoff", found)
+    number = _led(store, team, patience) if team.leads else _followed(store, team)
+    return PrefixStore(number, store)
+
+
+def _led(store: Store, team: Team, patience: timedelta) -> str:
+    number = str(store.add("starts", 1))
+    until = time.monotonic() + patience.total_seconds()
+    told: set[str] = set()
+    while store.add(f"{number}/agreed", 0) < team.world - 1:
+        if time.monotonic() > until:
+            raise distributed.DistStoreError(f"not all came within {patience}")
+        for rank in range(1, team.world):
+            if store.check([f"here/{rank}"]):
+                # Maybe of one that is dead: its successor gives another name.
+                name = store.get(f"here/{rank}").decode()
+                if name not in told:
+                    store.set(f"answer/{name}", number)
+                    told.add(name)
+        time.sleep(_OFTEN)
+    return number
+
+
+def _followed(store: Store, team: Team) -> str:
+    name = uuid.uuid4().hex
+    store.set(f"here/{team.rank}", name)
+    number: str = store.get(f"answer/{name}").decode()
+    store.add(f"{number}/agreed", 1)
+    return number

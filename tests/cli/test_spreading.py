@@ -1,10 +1,11 @@
-"""`bakeoff train --devices N`."""
+"""`bakeoff train` in several processes: `--devices N`, and under torchrun."""
 
 from __future__ import annotations
 
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ import pytest
 import torch
 
 from bakeoff.cli import main
+from bakeoff.cli.spreading import goes_on
 from bakeoff.runs.run import Run
 
 TINY = '''
@@ -95,6 +97,32 @@ def test_under_torchrun(
     )
 
 
+def test_torchrun_that_starts_again(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Without --resume each start would be refused for what the one before left."""
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("TORCHELASTIC_MAX_RESTARTS", "3")
+    assert main(command(tmp_path, tmp_path / "run")[:-2]) == 2
+    assert capsys.readouterr().err == (
+        "Error: --resume must be given under torchrun that starts again (--max-restarts 3). Add "
+        "--out DIR --resume, which begins what has not begun.\n"
+    )
+
+
+def test_what_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Under torchrun --resume begins a run that has not begun; typed by hand it is taken at its
+    word, also where --devices starts the processes."""
+    assert goes_on(tmp_path, True)
+    monkeypatch.setenv("RANK", "1")
+    assert not goes_on(tmp_path, True)
+    (tmp_path / "environment.json").touch()
+    assert goes_on(tmp_path, True)
+    assert not goes_on(tmp_path, False)
+    monkeypatch.setenv("BAKEOFF_LAUNCHED", "7 1.250")
+    assert goes_on(tmp_path / "none", True)
+
+
 @pytest.mark.parametrize("typed", [True, False])
 def test_the_same_command_with_one_directory(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, typed: bool
@@ -118,12 +146,19 @@ def test_the_same_command_with_one_directory(
     assert folder == str(tmp_path / "run") if typed else folder.startswith("runs/")
 
 
+def surroundings() -> dict[str, str]:
+    """What another process needs to find this package, and its like on this machine alone."""
+    root = str(Path(__file__).parents[2])
+    path = os.pathsep.join([root, *filter(None, sys.path)])
+    line = {"GLOO_SOCKET_IFNAME": "lo"} if sys.platform == "linux" else {}
+    return {**os.environ, **line, "PYTHONPATH": path}
+
+
 def running(words: list[str]) -> subprocess.Popen[str]:
     """The command in a process of its own, with lines on each step."""
-    root = str(Path(__file__).parents[2])
     return subprocess.Popen(
         [sys.executable, "-m", "bakeoff", *words],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([root, *filter(None, sys.path)])},
+        env=surroundings(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -194,3 +229,76 @@ def test_a_broken_team_goes_on(tmp_path: Path) -> None:
     assert results[0]["confusion"] == results[1]["confusion"]
     assert results[1]["exact"]
     assert Run(path=broken).environment()["device"]["processes"] == 2
+
+
+DYING = """
+import os, signal, sys
+from dataclasses import replace
+from bakeoff.cli import main
+from bakeoff.runs import execute
+from bakeoff.training import device, engine
+from bakeoff.training.leg import Leg
+
+def step(self, factor, step=Leg.step):
+    mark = os.path.join(os.path.dirname(__file__), "died")
+    if self.done == 10 and os.environ["RANK"] == "1" and not os.path.exists(mark):
+        open(mark, "w").close()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return step(self, factor)
+
+def choose(name=None, choose=device.choose, **rest):
+    return replace(choose(name, precision="full", **rest), threads=1)
+
+device.choose = choose
+execute.SAVE_EVERY, engine._BETWEEN, Leg.step = 0.0, 0.0, step
+sys.exit(main(sys.argv[1:]))
+"""
+
+ONE = [["--nproc-per-node", "2"]]
+TWO = [["--nnodes", "2", "--nproc-per-node", "1", "--local-addr", "127.0.0.1"]] * 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("machines", [ONE, TWO], ids=["one-machine", "two-machines"])
+@pytest.mark.usefixtures("one_thread")
+def test_torchrun_starts_again(tmp_path: Path, machines: list[list[str]]) -> None:
+    """A process that is killed costs a restart, which goes on from the last checkpoint; the curve
+    is that of one process that was never broken."""
+    file, script, out = tmp_path / "mine.py", tmp_path / "dying.py", tmp_path / "run"
+    file.write_text(TINY.replace("Dropout(rate=0.1), ", "").replace("150", "6"))
+    script.write_text(DYING)
+    words = ["train", "digits", f"{file}:tiny", "--subset", "300", "--device", "cpu", "--out"]
+    assert main([*words, str(tmp_path / "alone"), "--quiet"]) == 0
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    start = [sys.executable, "-m", "torch.distributed.run", "--max-restarts", "3"]
+    many = ["--rdzv-backend", "c10d", "--rdzv-endpoint", f"127.0.0.1:{port}"]
+    start += many if len(machines) > 1 else ["--master-port", port]
+    agents = [
+        subprocess.Popen(
+            [*start, *given, str(script), *words, str(out), "--resume"],
+            env=surroundings(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for given in machines
+    ]
+    said = [agent.communicate(timeout=300)[0] for agent in agents]
+    assert [agent.returncode for agent in agents] == [0] * len(agents), said
+    assert "".join(said).count("Validation: accuracy") == 1
+    assert (tmp_path / "died").exists()
+    events = Run(path=out).events()
+    resumed = [event["step"] for event in events if event["event"] == "resumed"]
+    assert resumed
+    assert 0 < resumed[0] <= 10
+    curves = [curve(folder) for folder in (tmp_path / "alone", out)]
+    assert curves[0].keys() == curves[1].keys()
+    assert list(curves[0].values()) == pytest.approx(list(curves[1].values()), abs=1e-4)
+
+
+def curve(out: Path) -> dict[int, float]:
+    """The training loss by step, as it was seen last."""
+    looks = [event for event in Run(path=out).events() if event["event"] == "evaluated"]
+    return {look["step"]: look["train_loss"] for look in looks}

@@ -51,6 +51,21 @@ def test_train(capsys: pytest.CaptureFixture[str], tiny: str, tmp_path: Path) ->
     assert "Validation accuracy over epochs" in (out / "curves.svg").read_text(encoding="utf-8")
 
 
+def test_shards(capsys: pytest.CaptureFixture[str], tiny: str, tmp_path: Path) -> None:
+    """Pictures are read in shards from a folder, written there by the first who asks; where a URL
+    wants what is not installed, that is said before anything is trained."""
+    pytest.importorskip("fsspec")
+    words = ["train", "digits", tiny, *SMALL, "--quiet", "--shards"]
+    for place in ("one", "two"):
+        assert main([*words, str(tmp_path / "shards"), "--out", str(tmp_path / place)]) == 0
+    results = [Run(path=tmp_path / place).result() for place in ("one", "two")]
+    assert results[0]["accuracy"] == results[1]["accuracy"]
+    assert len(list((tmp_path / "shards").glob("*/shards.json"))) == 1
+    assert main([*words, "what://is/this", "--out", str(tmp_path / "three")]) == 2
+    assert "what://is/this cannot be reached" in capsys.readouterr().err
+    assert not (tmp_path / "three").exists()
+
+
 @pytest.mark.parametrize("name", ["tensorboard", "mlflow"])
 def test_tracked(
     capsys: pytest.CaptureFixture[str],

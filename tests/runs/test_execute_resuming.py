@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from bakeoff.training import engine
 from bakeoff.training.checkpoint import checkpoints
 from bakeoff.training.events import Event, Stepped
 from bakeoff.training.leg import Leg
+from bakeoff.training.team import Team
 from tests.runs.digits import digits, equal, recipe, refused, run
 from tests.training.jobs import TINY, backbone, stage
 
@@ -70,6 +72,20 @@ def test_going_on_with_a_sealed_run_shows_its_result(tmp_path: Path) -> None:
     told = refused(tmp_path / "one", budget=Budget(epochs=9), resume=True)
     assert told.startswith(f"the budget of {tmp_path / 'one'} must be the one it began with")
     assert "the seed of" in refused(tmp_path / "one", seed=5, resume=True)
+
+
+def test_the_leader_says_that_a_run_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that sees the directory late neither begins anew nor waits for the others."""
+    for name, value in {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "0"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "1")
+    monkeypatch.setattr(wiring, "joined", lambda team, place: nullcontext(team))
+    monkeypatch.setattr(Team, "tell", lambda self, value: [True, True])
+    outcome = run(tmp_path / "one")
+    assert outcome.finished
+    assert not outcome.run.path.exists()
 
 
 def begun(out: Path, monkeypatch: pytest.MonkeyPatch, **how: Any) -> None:

@@ -61,6 +61,7 @@ def test_it_is_ridge_regression(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same predictions as scikit-learn's, with the penalty whose predictions of pictures left
     out are the closest."""
     material = scanned(60, 40)
+    assert isinstance(material.pictures, np.ndarray)
     pixels = material.pictures.transpose(0, 3, 1, 2).reshape(100, -1) / 255
     train, val = pixels[:60], pixels[60:]
     targets = np.eye(10)[material.labels[:60]]

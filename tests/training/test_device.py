@@ -155,6 +155,14 @@ def test_inexact_results_are_asked_for(tmp_path: Path) -> None:
     assert not torch.are_deterministic_algorithms_enabled()
 
 
+def test_joint_norms_are_asked_for() -> None:
+    """It is said, as all that steps depend on."""
+    device = choose("cpu", joint_norms=True)
+    assert device.joint_norms
+    assert device.reasons[-1] == "Batch norms see the pictures of all processes, as asked."
+    assert not choose("cpu").joint_norms
+
+
 def test_int8_is_asked_for(tmp_path: Path) -> None:
     """Features are rounded to few levels only for who asks for it, and that is told."""
     root = machine(tmp_path)

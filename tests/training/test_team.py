@@ -6,17 +6,20 @@ import os
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.distributed import HashStore  # type: ignore[attr-defined]
 
 from bakeoff.spec.errors import SpecError, TeamError
 from bakeoff.spec.training import SGD
 from bakeoff.training.loss import cross_entropy
 from bakeoff.training.optimisers import updater
-from bakeoff.training.team import Team, from_environment, joined
+from bakeoff.training.team import Team, _followed, _led, from_environment, joined
 
 CPU = torch.device("cpu")
 
@@ -69,6 +72,7 @@ print(t.tell({"steps": [t.rank, None], "text": "ä"}))
 print(t.tell(None))
 print([p.tolist() for p in t.gather(torch.arange(t.rank * 2 + 1))])
 print([list(p.shape) for p in t.gather(torch.ones(2 * t.rank, 3, dtype=torch.bool))])
+print(t.everyones(torch.tensor([1.0, t.rank])).tolist())
 print(t.any(t.rank == 1), t.any(False), t.leads)
 import bakeoff.training.team as team
 team._BUCKET = 64
@@ -96,6 +100,7 @@ def test_two_processes_talk(tmp_path: Path) -> None:
         "None",
         "[[0], [0, 1, 2]]",
         "[[0, 3], [2, 3]]",
+        "[[1.0, 0.0], [1.0, 1.0]]",
         "True False {leads}",
     ]
     said = together(tmp_path, CALLS)
@@ -155,6 +160,7 @@ def test_alone_all_calls_are_as_good_as_none() -> None:
         tensor = torch.ones(3)
         assert team.sum(tensor) is tensor
         assert team.gather(tensor)[0] is tensor
+        assert team.everyones(tensor).tolist() == [[1, 1, 1]]
         team.average([tensor])
         team.share([tensor])
         assert tensor.tolist() == [1, 1, 1]
@@ -213,6 +219,7 @@ def test_a_process_that_is_lost(tmp_path: Path) -> None:
     """The others end with an error that says how to go on."""
     said = together(tmp_path, LOSING)[0]
     assert said.startswith("TeamError the team of 2 processes fell apart (")
+    assert "typically" not in said, "torch's advice"
     assert said.endswith(
         "Look for the one that ended first; then give the same command with --out and --resume."
     )
@@ -232,6 +239,35 @@ def test_only_lost_lines_are_the_teams(
     """An error of the work itself stays what it is."""
     monkeypatch.setattr("torch.distributed.init_process_group", lambda *rest, **named: None)
     monkeypatch.setattr("torch.distributed.destroy_process_group", lambda: None)
+    monkeypatch.setattr("bakeoff.training.team._meeting_place", lambda team, patience: None)
     with pytest.raises(kind) as caught, joined(Team(world=2), CPU):
         raise error
     assert type(caught.value) is kind
+
+
+def meeting(stores: list[HashStore], ranks: list[int]) -> list[str]:
+    """What the processes of one start agree on, each in a thread."""
+    minute = timedelta(minutes=2)
+    with ThreadPoolExecutor(3) as pool:
+        found = [
+            pool.submit(_led, store, Team(world=3), minute)
+            if rank == 0
+            else pool.submit(_followed, store, Team(rank=rank, world=3))
+            for store, rank in zip(stores, ranks, strict=True)
+        ]
+        return [one.result(timeout=120) for one in found]
+
+
+def test_each_start_meets_at_its_own_place() -> None:
+    """What those of an earlier start left in the store, also one that died while it waited, takes
+    nobody in."""
+    store = HashStore()
+    store.set("here/1", "dead")
+    assert meeting([store] * 3, [1, 2, 0]) == ["1", "1", "1"]
+    assert meeting([store] * 3, [0, 2, 1]) == ["2", "2", "2"]
+
+
+def test_not_all_come() -> None:
+    """The leader does not wait for ever."""
+    with pytest.raises(torch.distributed.DistStoreError, match="not all came within 0:00:00"):
+        _led(HashStore(), Team(world=2), timedelta(0))

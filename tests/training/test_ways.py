@@ -54,6 +54,7 @@ def classifier() -> Classifier:
 def sample(count: int) -> tuple[Tensor, Tensor]:
     """Digits."""
     digits = material(train=60)
+    assert isinstance(digits.pictures, np.ndarray)
     return torch.from_numpy(digits.pictures[:count]), torch.from_numpy(digits.labels[:count])
 
 
