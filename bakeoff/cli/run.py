@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from bakeoff.data.dataset import Dataset
     from bakeoff.data.progress import Progress
     from bakeoff.report.result import Result
+    from bakeoff.runs.errand import Elsewhere
     from bakeoff.runs.question import Question
     from bakeoff.spec.split import SplitPlan
 
@@ -124,6 +126,15 @@ Tta = Annotated[
 NoChampion = Annotated[
     bool, typer.Option("--no-champion", help="Do not make the winner a champion at the end.")
 ]
+On = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WHERE",
+        help="ray or ray://HOST:PORT: make the runs side by side on a Ray cluster. --out must then "
+        "lie where all its nodes see it.",
+        show_default=False,
+    ),
+]
 
 
 def run(
@@ -153,6 +164,7 @@ def run(
     size: Size = None,
     weights: Weights = None,
     device: DeviceName = None,
+    on: On = None,
     as_json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -161,7 +173,7 @@ def run(
     from bakeoff.cli.session import session
 
     with session(as_json=as_json, quiet=quiet, debug=debug) as say:
-        few = share(max_broken, field="--max-broken")
+        how = {"classes": classes, "max_broken": share(max_broken, field="--max-broken")}
         plan = split_plan(
             split=split, val=val, subset=subset, folds=None, fold=0, seed=split_seed or 0
         )
@@ -194,10 +206,10 @@ def run(
         declared(question.lineup)
         chosen = choose(device)
         folder = out or new_folder(source)
-        dataset = loaded(say, source, plan, classes=classes, labels=question.labels, max_broken=few)
-        for reason in chosen.reasons:
-            say.remark(reason)
-        _show(_baked(say, question, dataset, folder, chosen), say)
+        with _elsewhere(on) as elsewhere:
+            dataset = loaded(say, source, plan, labels=question.labels, **how)
+            result = _baked(say, question, dataset, folder, device=chosen, elsewhere=elsewhere)
+        _show(result, say)
 
 
 def _given(**options: Any) -> dict[str, Any]:
@@ -236,7 +248,18 @@ def _plan_before(out: Path) -> SplitPlan:
     return codec.decode(SplitPlan, Folder(path=out).record().data["plan"])
 
 
-def _baked(say: Session, question: Question, dataset: Dataset, folder: Path, device: Any) -> Result:
+def _elsewhere(on: str | None) -> AbstractContextManager[Elsewhere | None]:
+    """Where runs are made, if not here."""
+    if on is None:
+        return nullcontext()
+    from bakeoff.runs.cluster import joined
+
+    return joined(on)
+
+
+def _baked(
+    say: Session, question: Question, dataset: Dataset, folder: Path, **where: Any
+) -> Result:
     """Bake with somebody watching; a bake-off that is stopped says how to go on."""
     from bakeoff.cli.board import watching
     from bakeoff.report.bakeoff import reported
@@ -245,12 +268,14 @@ def _baked(say: Session, question: Question, dataset: Dataset, folder: Path, dev
     from bakeoff.runs.stop import stopping
     from bakeoff.training.clock import process_age
 
+    for reason in where["device"].reasons:
+        say.remark(reason)
     with stopping() as stop, watching(quiet=say.quiet or say.as_json) as shown:
         baked = bake(
             question,
             dataset,
             folder,
-            device=device,
+            **where,
             listen=shown,
             stop=stop,
             progress=shown.working,

@@ -19,6 +19,7 @@ from bakeoff.runs.allotment import Allotment
 from bakeoff.runs.board import Doing, Entered, Happening
 from bakeoff.runs.choosing import lineup_for
 from bakeoff.runs.cost import measured
+from bakeoff.runs.errand import Elsewhere
 from bakeoff.runs.folder import LOCK, Folder, Record, refuse_other_data
 from bakeoff.runs.journal import Past
 from bakeoff.runs.judging import Judging
@@ -64,6 +65,7 @@ def bake(
     *,
     own: Mapping[str, Recipe] | None = None,
     device: Device | None = None,
+    elsewhere: Elsewhere | None = None,
     listen: Callable[[Happening], None] = lambda happening: None,
     stop: Callable[[], bool] = lambda: False,
     progress: Progress = silent,
@@ -73,12 +75,15 @@ def bake(
     result.json; or go on with what is there.
 
     `own` are recipes given as values, by the names that the question calls them. `spent` seconds of
-    the budget are gone already.
+    the budget are gone already. `elsewhere` is where runs are made side by side; all else is done
+    here.
     """
     began = time.perf_counter() - spent
     device = device or choose()
     device.apply()
     folder = Folder(path=out)
+    if elsewhere is not None:
+        elsewhere.ready(dataset, device, out)
     # Chosen first: what cannot be begun leaves no directory behind.
     lineup = (
         None
@@ -95,6 +100,7 @@ def bake(
             record=record,
             dataset=dataset,
             device=device,
+            elsewhere=elsewhere,
             tell=listen,
             stop=stop,
             progress=progress,
@@ -109,6 +115,7 @@ class _Baking:
     record: Record
     dataset: Dataset
     device: Device
+    elsewhere: Elsewhere | None
     tell: Callable[[Happening], None]
     stop: Callable[[], bool]
     progress: Progress
@@ -216,6 +223,7 @@ class _Baking:
             stop=self.stop,
             progress=self.progress,
             measure=measure,
+            elsewhere=self.elsewhere,
         )
 
     def _cost(self, run: Run) -> tuple[dict[str, Any], float]:

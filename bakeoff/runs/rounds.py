@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import gc
 import shutil
 import time
@@ -16,8 +15,10 @@ import torch
 
 from bakeoff.data.dataset import Dataset
 from bakeoff.data.progress import Progress
+from bakeoff.runs.blame import in_words, is_its_own
 from bakeoff.runs.board import Happening, RunBegan, RunEnded, Told
 from bakeoff.runs.elimination import WORTH, lost
+from bakeoff.runs.errand import Brought, Elsewhere, Errand, held_against
 from bakeoff.runs.execute import execute
 from bakeoff.runs.folder import Folder, Record
 from bakeoff.runs.journal import DEATHS, Ended, Past
@@ -25,13 +26,15 @@ from bakeoff.runs.lineup import Contender
 from bakeoff.runs.run import Run
 from bakeoff.runs.sharing import Sharing, status_of
 from bakeoff.runs.watchman import Watchman
-from bakeoff.spec.errors import CacheError, UserError
 from bakeoff.spec.training import Budget
 from bakeoff.training import checkpoint
 from bakeoff.training.device import Device
 from bakeoff.training.events import Evaluated, Event
 
 __all__ = ["Rounds", "right"]
+
+HALT = ".halt"
+"""Its being there asks the runs that are made elsewhere to stop."""
 
 _BEAT = 10.0
 """Seconds between lines that say only how much time was used."""
@@ -53,6 +56,12 @@ class Rounds:
     measure: Callable[[Contender, Run], None]
     """What is done with the first run of a contender that ends well."""
 
+    elsewhere: Elsewhere | None = None
+    """Where the runs of a round are made side by side; None: here, one after another."""
+
+    _brought: dict[str, Brought] = field(default_factory=dict)
+    """How runs that were made elsewhere ended, until their turn comes."""
+
     _noted: float = field(default_factory=time.monotonic)
 
     def go(self) -> bool:
@@ -60,6 +69,8 @@ class Rounds:
         for seed in range(self.record.question.seeds):
             if self._late(seed):
                 return True
+            if self.elsewhere is not None and not self._go_ahead(seed, self.elsewhere):
+                return False
             for contender in self.record.lineup.contenders:
                 if not self._go_one(contender, seed):
                     return False
@@ -77,6 +88,52 @@ class Rounds:
             if name in self.past.ended and self.past.ended[name].status == "finished"
         ]
 
+    def _go_ahead(self, seed: int, elsewhere: Elsewhere) -> bool:
+        """Have all runs of a round made side by side. Then each has its turn, as if it had been
+        made here and now; False where it was asked to stop."""
+        wanted = []
+        for contender in self.record.lineup.contenders:
+            name = f"{contender.name}-{seed}"
+            run = self.folder.run(contender.name, seed)
+            if name in self.past.ended or self.sharing.given_up(contender) is not None:
+                continue
+            share = self._share(contender, seed, begun=run.path.exists())
+            # Should this process die, then no run is to blame: they go on without it.
+            self._note("began", run=name, share=share, place=_place(run))
+            self._note("aside", run=name)
+            wanted.append(self._errand(contender, seed, share))
+
+        def tell(happening: Happening) -> None:
+            self.tell(happening)
+            self._beat()
+
+        self._brought = elsewhere.make(wanted, tell=tell, stop=self.stop) if wanted else {}
+        return not self.stop()
+
+    def _share(self, contender: Contender, seed: int, *, begun: bool) -> float | None:
+        """Seconds for a run that is made elsewhere: with others at its side there is more time for
+        the later seeds, which would then be of another recipe than the first."""
+        name = f"{contender.name}-{seed}"
+        if not (begun and name in self.past.shares):
+            share, first = self.sharing.share(contender, seed), None
+            if seed > 0:
+                first = self.past.shares.get(f"{contender.name}-0")
+            self.past.shares[name] = share if share is None or first is None else min(share, first)
+        return self.past.shares[name]
+
+    def _errand(self, contender: Contender, seed: int, share: float | None) -> Errand:
+        return Errand(
+            contender=contender.name,
+            seed=seed,
+            recipe=contender.recipe,
+            path=self.folder.run(contender.name, seed).path.absolute(),
+            device=self.device,
+            budget=self._budget(share),
+            share=share,
+            limit=None if contender.expected.fills else share,
+            halt=(self.folder.path / HALT).absolute(),
+        )
+
     def _go_one(self, contender: Contender, seed: int) -> bool:
         name = f"{contender.name}-{seed}"
         run = self.folder.run(contender.name, seed)
@@ -93,7 +150,8 @@ class Rounds:
         if self.stop():
             return False
         place = _place(run)
-        if self.past.places.get(name) == place and self.past.deaths.get(name, 0) >= DEATHS:
+        known = name not in self._brought and self.past.places.get(name) == place
+        if known and self.past.deaths.get(name, 0) >= DEATHS:
             reason = (
                 f"The whole process died {DEATHS} times while this ran, and got no further: out of "
                 "memory, perhaps."
@@ -111,10 +169,12 @@ class Rounds:
             shutil.rmtree(run.path, ignore_errors=True)
         self.past.shares[name] = share
         self._note("began", run=name, share=share, place=place)
-        self.tell(RunBegan(contender=contender.name, seed=seed, share=share, resumed=resume))
+        brought = self._brought.get(name)
+        if brought is None:
+            self.tell(RunBegan(contender=contender.name, seed=seed, share=share, resumed=resume))
         began, beside = time.monotonic(), self._watchman(contender, seed, share)
         done = self._done(contender, seed, run, share, resume, beside)
-        seconds = time.monotonic() - began
+        seconds = time.monotonic() - began if brought is None else brought.seconds
         if not done and beside.reason is None:
             return False
         status, reason = ("finished", None) if done or beside.reason is None else beside.reason
@@ -146,9 +206,9 @@ class Rounds:
             if beside.reason is None and not self.stop():
                 raise
         except Exception as error:
-            if not _is_its_own(error):
+            if not is_its_own(error):
                 raise
-            beside.reason = ("crashed", _in_words(error))
+            beside.reason = ("crashed", in_words(error))
         finally:
             if not done:
                 self._note("aside", run=f"{contender.name}-{seed}")
@@ -162,8 +222,11 @@ class Rounds:
 
     def _watchman(self, contender: Contender, seed: int, share: float | None) -> Watchman:
         name = contender.name
+        heard = f"{name}-{seed}" in self._brought
 
         def tell(event: Event, place: float) -> None:
+            if heard:
+                return
             self.tell(Told(contender=name, seed=seed, event=event, place=place))
             if isinstance(event, Evaluated):
                 self._beat()
@@ -187,15 +250,15 @@ class Rounds:
         resume: bool,
         beside: Watchman,
     ) -> bool:
-        budget = None if share is None else Budget(seconds=share)
-        if share is None and self.record.lineup.epochs is not None:
-            budget = Budget(epochs=self.record.lineup.epochs)
+        brought = self._brought.get(f"{contender.name}-{seed}")
+        if brought is not None:
+            return held_against(brought, run, beside)
         outcome = execute(
             contender.recipe,
             self.dataset,
             run.path,
             seed=seed,
-            budget=budget,
+            budget=self._budget(share),
             device=self.device,
             resume=resume,
             listen=beside.heard,
@@ -203,6 +266,12 @@ class Rounds:
             progress=self.progress,
         )
         return outcome.finished
+
+    def _budget(self, share: float | None) -> Budget | None:
+        if share is not None:
+            return Budget(seconds=share)
+        epochs = self.record.lineup.epochs
+        return None if epochs is None else Budget(epochs=epochs)
 
     def _late(self, seed: int) -> bool:
         """Whether there is too little time left for another round: a seed that had far less time
@@ -309,20 +378,6 @@ def _place(run: Run) -> str:
     """The newest checkpoint's name."""
     found = checkpoint.checkpoints(run.checkpoints)
     return found[0].name if found else ""
-
-
-def _is_its_own(error: BaseException) -> bool:
-    """Whether the contender is at fault, rather than the machine or the person at it."""
-    if not isinstance(error, Exception) or isinstance(error, CacheError):
-        return False
-    return not (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT))
-
-
-def _in_words(error: BaseException) -> str:
-    if isinstance(error, UserError):
-        return str(error)
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 def _let_go() -> None:

@@ -173,6 +173,7 @@ def test_nobody_wins(capsys: pytest.CaptureFixture[str], mine: str, tmp_path: Pa
         (["--max-size", "10"], "--max-size must be an amount with its unit, but is '10'."),
         (["--budget", "soon"], "--budget must be a length of time, but is 'soon'."),
         (["--margin", "x"], "--margin must be a share between 0% and 100%, but is 'x'."),
+        (["--on", "spark"], "--on must be ray or ray://HOST:PORT, but is 'spark'."),
         (["--budget", "3s"], "--budget is too small for 1 contender with 3 seeds: "),
     ],
 )

@@ -14,6 +14,7 @@ from bakeoff.runs import bakeoff
 from bakeoff.runs.bakeoff import Baked, bake
 from bakeoff.runs.board import Happening
 from bakeoff.runs.cost import Cost
+from bakeoff.runs.errand import Elsewhere
 from bakeoff.runs.question import Question
 from bakeoff.runs.run import Run
 from bakeoff.spec.estimator import Estimator, NearestNeighbours, Pixels
@@ -63,6 +64,7 @@ def baked(
     dataset: Dataset | None = None,
     listen: Callable[[Happening], None] = lambda happening: None,
     stop: Callable[[], bool] = lambda: False,
+    elsewhere: Elsewhere | None = None,
     **asked: Any,
 ) -> Baked:
     """Bake these recipes on the digits."""
@@ -74,6 +76,7 @@ def baked(
         out,
         own={one.name: one for one in recipes},
         device=DEVICE,
+        elsewhere=elsewhere,
         listen=listen,
         stop=stop,
     )

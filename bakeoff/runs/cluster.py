@@ -1,0 +1,229 @@
+"""Runs made side by side on the machines of a Ray cluster: one task each.
+
+Ray says where there is room and that a node is gone. All else is as at home: a run is its
+directory, which lies where all machines see it, and goes on from its last checkpoint wherever it is
+begun again.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import re
+import socket
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bakeoff.data.cache import writing
+from bakeoff.data.dataset import Dataset
+from bakeoff.runs import nodes
+from bakeoff.runs.board import Happening
+from bakeoff.runs.environment import versions
+from bakeoff.runs.errand import Brought, Errand
+from bakeoff.runs.nodes import Needs, Node
+from bakeoff.runs.tasks import Tasks
+from bakeoff.spec.errors import (
+    DataError,
+    IncompatibleInstallError,
+    MissingExtraError,
+    SpecError,
+)
+from bakeoff.training.device import Device
+
+__all__ = ["Cluster", "joined"]
+
+_KNOCK = 5.0
+"""Seconds that an address may take to answer at all."""
+
+_ANSWER = 300.0
+"""Seconds that a node may take to answer a question: it imports torch, and reads pictures."""
+
+_ADDRESS = re.compile(r"ray(://\[?[\w.:-]+?\]?:\d{1,5})?")
+
+_TOKEN = "Where the cluster asks for a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH."
+
+_START = "Start one with `ray start --head` here, or give --on ray://HOST:PORT."
+
+
+@contextmanager
+def joined(where: str) -> Iterator[Cluster]:
+    """The cluster at `where`: ray, the one that this machine belongs to or RAY_ADDRESS names; or
+    ray://HOST:PORT."""
+    if not _ADDRESS.fullmatch(where):
+        raise SpecError("--on", "must be ray or ray://HOST:PORT", where)
+    ray = _ray()
+    _join(ray, where)
+    try:
+        yield Cluster(ray, where)
+    finally:
+        ray.shutdown()
+
+
+class Cluster:
+    """Where runs are made."""
+
+    def __init__(self, ray: Any, where: str) -> None:
+        self._ray, self._where = ray, where
+        self._needs: Needs | None = None
+        self._dataset: Any = None
+
+    def ready(self, dataset: Dataset, device: Device, out: Path) -> None:
+        """An error where runs on `dataset` into the directory `out` could not be made."""
+        found = [_node(one) for one in self._ray.nodes() if one["Alive"]]
+        chosen, self._needs = nodes.able(found, device, self._where)
+        self._compare(chosen, out)
+        self._dataset = self._ray.put(nodes.portable(dataset))
+        told = self._asked(chosen, nodes.missing, self._dataset)
+        for node, missing in zip(chosen, told, strict=True):
+            nodes.refuse_without(node, missing, dataset)
+
+    def make(
+        self,
+        errands: Sequence[Errand],
+        *,
+        tell: Callable[[Happening], None],
+        stop: Callable[[], bool],
+    ) -> dict[str, Brought]:
+        """How all of them ended, by name; those are missing that never began as `stop` said so."""
+        assert self._needs is not None, "not made ready"
+        tasks = Tasks(
+            self._ray,
+            self._dataset,
+            needs=self._needs,
+            where=self._where,
+            tell=tell,
+            stop=stop,
+        )
+        return tasks.make([replace(one, device=_there(one.device)) for one in errands])
+
+    def _compare(self, chosen: Sequence[Node], out: Path) -> None:
+        """What is installed, and whether the path is shared."""
+        token, mine = uuid.uuid4().hex, versions()
+        with _written(out, token) as probe:
+            told = self._asked(chosen, nodes.what_is_there(), str(probe))
+        for node, one in zip(chosen, told, strict=True):
+            nodes.refuse_other_versions(node, one, mine, self._where)
+            nodes.refuse_unshared(node, one["read"], token, out)
+
+    def _asked(self, chosen: Sequence[Node], question: Any, what: Any) -> list[Any]:
+        """The answer of each node."""
+        strategies = self._ray.util.scheduling_strategies
+        put = self._ray.remote(question)
+        answers = []
+        for node in chosen:
+            there = strategies.NodeAffinitySchedulingStrategy(node.id, soft=False)
+            options = {"num_cpus": 0, "max_retries": 0, "scheduling_strategy": there}
+            answers.append(put.options(**options).remote(what))
+        until = time.monotonic() + _ANSWER
+        return [
+            self._answer(node, answer, max(1.0, until - time.monotonic()))
+            for node, answer in zip(chosen, answers, strict=True)
+        ]
+
+    def _answer(self, node: Node, answer: Any, patience: float) -> Any:
+        errors = self._ray.exceptions
+        try:
+            return self._ray.get(answer, timeout=patience)
+        except errors.RayTaskError:
+            raise
+        except errors.GetTimeoutError:
+            trouble = f"must answer, and said nothing for {_ANSWER:.0f} s"
+        except errors.RayError as error:
+            trouble = f"must answer, and did not ({type(error).__name__})"
+        raise DataError(
+            f"node {node.address} of --on {self._where}",
+            trouble,
+            suggestion="Look at `ray status`, and take the node out of the cluster or mend it.",
+        ) from None
+
+
+def _there(device: Device) -> Device:
+    """The same on a node, where a task sees no other GPU than the one it was given."""
+    return replace(device, place=torch.device("cuda", 0)) if device.place.type == "cuda" else device
+
+
+def _node(told: dict[str, Any]) -> Node:
+    has = told["Resources"]
+    return Node(
+        id=told["NodeID"],
+        address=told["NodeManagerAddress"],
+        cpus=has.get("CPU", 0.0),
+        gpus=has.get("GPU", 0.0),
+    )
+
+
+@contextmanager
+def _written(out: Path, text: str) -> Iterator[Path]:
+    """A file in the nearest folder above `out` that is there, or in `out` itself."""
+    place = out.absolute()
+    folder = next(one for one in (place, *place.parents) if one.is_dir())
+    probe = folder / f".bakeoff-{uuid.uuid4().hex[:12]}"
+    suggestion = "Free some space there, or give another --out."
+    try:
+        with writing("the bake-off", folder, suggestion=suggestion):
+            probe.write_text(text)
+        yield probe
+    finally:
+        with suppress(OSError):
+            probe.unlink(missing_ok=True)
+
+
+def _ray() -> Any:
+    try:
+        return importlib.import_module("ray")
+    except ImportError:
+        raise MissingExtraError("--on", "ray") from None
+
+
+def _join(ray: Any, where: str) -> None:
+    address = where if where != "ray" else os.environ.get("RAY_ADDRESS", "auto")
+    if ":" in address:
+        _refuse_silent(address, where)
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except ray.exceptions.AuthenticationError as error:
+        rule = "must lead to a cluster that lets this process in, and it asks for another token"
+        raise DataError(f"--on {where}", rule, suggestion=_TOKEN) from error
+    except (ConnectionError, TimeoutError, SystemExit) as error:
+        # Ray ends the whole process where something answers that is no cluster.
+        rule = "must lead to a Ray cluster that lets this process in, and none answers there"
+        if address == "auto":
+            rule = "must be typed on a machine of a Ray cluster, and none runs here"
+        way = _START if address == "auto" else f"{_START} {_TOKEN}"
+        raise DataError(f"--on {where}", rule, suggestion=way) from error
+    except RuntimeError as error:
+        theirs = re.findall(r"(Ray|Python): (\S+)", str(error))
+        if len(theirs) != 4:
+            raise
+        there, here = (
+            " and ".join(f"{name} {number}" for name, number in some)
+            for some in (theirs[:2], theirs[2:])
+        )
+        raise IncompatibleInstallError(
+            f"--on {where}",
+            f"must lead to a cluster with the versions of this process, {here}, and there it is "
+            f"{there}",
+            suggestion="Install the same on every node, such as from one image.",
+        ) from error
+
+
+def _refuse_silent(address: str, where: str) -> None:
+    """An error where nobody listens: Ray itself would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _KNOCK).close()
+    except (OSError, ValueError, OverflowError) as error:
+        why = (getattr(error, "strerror", None) or str(error) or "no answer").lower()
+        raise DataError(
+            f"--on {where}",
+            f"must lead to a Ray cluster, and {address} does not answer ({why})",
+            suggestion=_START,
+        ) from None
