@@ -1,4 +1,4 @@
-"""`bakeoff champion`: make one of a bake-off, sign it, verify it."""
+"""`bakeoff champion`: make one of a bake-off, sign it, verify it, list what it is made of."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ Given = Annotated[
     Path,
     typer.Argument(
         metavar="CHAMPION",
-        help="The folder of a champion; to verify, also boxed: the one that comes with Bakeoff.",
+        help="The folder of a champion; but to sign, also boxed: the one that comes with Bakeoff.",
         autocompletion=complete_path,
         show_default=False,
     ),
@@ -227,6 +227,18 @@ def verify(
             f"Digest: {found.digest}\n{words}",
             soft_wrap=True,
         )
+
+
+@app.command()
+def sbom(champion: Given, as_json: Json = False, debug: Debug = False) -> None:
+    """Print a bill of materials: every file with its SHA-256, the data, what was measured, in
+    CycloneDX."""
+    from bakeoff.cli.session import session
+
+    with session(as_json=as_json, debug=debug) as say:
+        from bakeoff.champion.bill import bill
+
+        say.document(bill(champion))
 
 
 @app.command()

@@ -41,6 +41,8 @@ EXTRAS = {
         *("prometheus-client", "sqlalchemy", "markdown-it-py"),
     ),
     "gradio": ("gradio",),
+    "ray": ("grpcio", "ray"),
+    "remote": ("fsspec",),
     "postgres": ("psycopg", "psycopg-binary"),
 }
 """What each optional part brings; pyproject.toml says the same, and a test compares them."""

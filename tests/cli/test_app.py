@@ -26,7 +26,7 @@ VERBS = {
         *("--prefer", "--max-latency", "--max-size", "--margin", "--no-test", "--no-stopping"),
         *("--no-champion", "--tta", "--split", "--val", "--subset", "--split-seed"),
         *("--classes", "--labels", "--max-broken"),
-        *("--size", "--weights", "--device"),
+        *("--size", "--weights", "--device", "--on"),
         *("--json", "--quiet", "-q", "--debug", "--help"),
     ],
     "bakeoff data": [
@@ -60,6 +60,7 @@ VERBS = {
     "bakeoff champion verify": [
         *("CHAMPION", "--key", "--json", "--quiet", "-q", "--debug", "--help"),
     ],
+    "bakeoff champion sbom": ["CHAMPION", "--json", "--debug", "--help"],
     "bakeoff champion keys": ["OUT", "--json", "--quiet", "-q", "--debug", "--help"],
     "bakeoff doctor": ["--json", "--debug", "--help"],
     "bakeoff journal": ["--help"],

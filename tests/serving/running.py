@@ -56,7 +56,13 @@ class Running:
 
     def events(self, kind: str | None = None) -> list[dict[str, Any]]:
         """Lines of the log."""
-        lines = [json.loads(line) for line in self.log.read_text().splitlines() if line]
+        text = self.log.read_text()
+        # What is being written at this moment is no line yet.
+        whole = text.rpartition("\n")[0].splitlines()
+        try:
+            lines = [json.loads(line) for line in whole if line]
+        except ValueError:
+            raise AssertionError(f"something else than its log: {text}") from None
         return [line for line in lines if kind is None or line["kind"] == kind]
 
     def wait_for(self, event: str, count: int = 1) -> dict[str, Any]:
