@@ -92,10 +92,10 @@ VERBS = {
     ],
     "bakeoff train": [
         *("DATA", "RECIPE", "--split", "--val", "--subset", "--split-seed", "--classes"),
-        *("--labels", "--max-broken", "--size", "--weights", "--balance", "--batch"),
+        *("--labels", "--max-broken", "--shards", "--size", "--weights", "--balance", "--batch"),
         *("--find-rate", "--seed"),
         *("--epochs", "--budget", "--tta", "--out", "--resume", "--device", "--devices"),
-        *("--track", "--int8"),
+        *("--sync-batch-norm", "--track", "--int8"),
         *("--json", "--quiet", "-q", "--debug", "--help"),
     ],
     "bakeoff serve": [

@@ -85,7 +85,11 @@ class _Single:
         self.busy = True
         task = asyncio.ensure_future(self._pool.run(ticket, work))
         task.add_done_callback(self._ended)
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(task)
+        finally:
+            # What went wrong holds this frame: without this, the frame would hold it in turn.
+            del task
 
     def _ended(self, task: asyncio.Future[tuple[Explanation, bytes]]) -> None:
         self.busy = False
