@@ -39,6 +39,9 @@ _SPAN = 0.5
 _CHANCE = 3.0
 """Standard deviations of their difference that are left to chance."""
 
+_SOON = 0.02
+"""Seconds in which whoever is not refused is let in, if ever."""
+
 _LATE = 2.0
 """Pictures' time after which, in a flood, a turn comes too late: estimates are rough."""
 
@@ -142,7 +145,9 @@ class Admission:
         """Until when it counts as a flood, unless more is asked meanwhile."""
 
         self._expected = 0
-        """Requests that were not refused, and are not let in yet."""
+        """Requests that were not refused a moment ago, and are not let in yet."""
+
+        self._expected_at = -math.inf
 
         self._balance: _Balance | None = None
         """Since the first burst of a queue was in, or while there is a flood. Before, it would say
@@ -207,14 +212,18 @@ class Admission:
     def refusal(self) -> Full | None:
         """Why one more picture would be sent away in a flood; None where it would not."""
         if not self.flooded:
-            self._expected = 0
             return None
         with self._lock:
+            now = self.clock()
+            if now - self._expected_at > _SOON:
+                # Not all who are expected come: some send what is no picture.
+                self._expected = 0
             # Many are asked about before the first of them is let in.
-            now, wait = self.clock(), self.wait(1 + self._expected)
+            wait = self.wait(1 + self._expected)
             longest = self._longest(now, math.inf)
             if not self.waiting + self._expected or wait <= longest:
                 self._expected += 1
+                self._expected_at = now
                 return None
             self._count(now, asked=1)
             self._judge(now)

@@ -244,6 +244,20 @@ def test_refusals_are_known_before_anything_is_read() -> None:
     assert full.retry_after == pytest.approx(waiting * 0.02 - 0.03, rel=0.01)
 
 
+def test_who_does_not_come_keeps_nobody_out() -> None:
+    """Who was not refused in a flood, and then sends what is no picture, is not waited for."""
+    clock = Clock()
+    admission = _admission(clock, lanes=1, patience=0.5)
+    _measured(admission, clock, 0.02)
+    for ticket in _flooded(admission, clock):
+        admission.end(ticket)
+    assert admission.flooded
+    assert admission.refusal() is None
+    assert admission.refusal() is not None
+    clock.now += 0.05
+    assert admission.refusal() is None
+
+
 def test_a_flood_ends() -> None:
     """A second after nobody was sent away any more, bursts may wait again."""
     clock = Clock()
