@@ -124,6 +124,14 @@ class Supervisor:
                 place=worker.number,
                 counts=str(self._workers.counts),
             )
+            # What the first one found holds for all: another, measuring beside those that work,
+            # might find otherwise.
+            self.settings = replace(
+                self.settings,
+                workers=told["workers"],
+                lanes=told["lanes"],
+                engine=told["engine"],
+            )
             if trial is not None:
                 await self._prepare(worker, trial)
                 await worker.ask("commit")

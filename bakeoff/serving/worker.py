@@ -146,7 +146,8 @@ class Worker:
                 await self._serving
             await asyncio.sleep(0.005)
         plan = self._service.plan
-        return {"plan": plan.reason, "workers": plan.workers, **self._service.live.facts()}
+        told = {"plan": plan.reason, "workers": plan.workers, "lanes": plan.lanes}
+        return {**told, "engine": plan.engine, **self._service.live.facts()}
 
     async def _prepare(
         self, path: str, source: str, version: int, mode: Mode, share: float
