@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
-from bakeoff.cli.app import main
+from collections.abc import Sequence
 
 __all__ = ["main"]
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command line; its exit code."""
+    # Not above: the process that a service becomes is a module here, and does without.
+    from bakeoff.cli.app import main as run
+
+    return run(words)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bakeoff.champion.place import WORD
 from bakeoff.cli.options import Debug, Quiet, complete_champion, complete_path
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ Which = Annotated[
     typer.Argument(
         metavar="CHAMPION",
         help="A champion's folder or .bakeoff file, the folder of a bake-off, a URL of either, or "
-        "boxed: the one that comes with Bakeoff. Default: the newest under bakeoffs/, else boxed.",
+        f"{WORD}: the one that comes with Bakeoff. Default: the newest under bakeoffs/, else {WORD}.",
         autocompletion=complete_champion,
         show_default=False,
     ),
@@ -235,54 +236,23 @@ def serve(
             keep_days=keep_days,
             keep_pictures=kept or None,
         )
-        _serve(settings)
+        _serve(settings, debug=debug)
 
 
-def _serve(settings: Settings) -> None:
-    import asyncio
-
+def _serve(settings: Settings, *, debug: bool) -> None:
     from bakeoff.spec.errors import MissingExtraError
 
     if any(importlib.util.find_spec(name) is None for name in _NEEDED):
         raise MissingExtraError("the service", "serve")
 
+    from bakeoff.cli.service import become
+    from bakeoff.data.remote import url_of
+    from bakeoff.serving.artifacts import refuse_missing
+    from bakeoff.serving.choosing import newest
     from bakeoff.serving.listening import listening
-    from bakeoff.serving.logs import Log
-    from bakeoff.serving.supervisor import Supervisor
 
-    log = Log(settings.log, quiet=settings.quiet)
-
-    def say(what: str, facts: Mapping[str, Any]) -> None:
-        if settings.log == "json":
-            log.write("service", event=what, **facts)
-        else:
-            log.write(_sentence(what, facts), level=facts.get("level", "info"))
-
-    async def serve() -> None:
-        with listening(settings) as one:
-            await Supervisor(settings, one, say).run()
-
-    try:
-        asyncio.run(serve())
-    finally:
-        log.close()
-
-
-def _sentence(what: str, facts: Mapping[str, Any]) -> str:
-    """What happened to the service, for people."""
-    if what == "ready":
-        host = f"[{facts['host']}]" if ":" in facts["host"] else facts["host"]
-        current = facts["current"]
-        at = f"http://{host}:{facts['port']}"
-        name = f"{current['name']}, {current['digest'][:12]},"
-        return f"Serving {name} on {at} ({facts['plan']}). Ctrl-C ends it."
-    if what in ("deployed", "rolled back"):
-        trial = facts["trial"]
-        tried = "" if trial is None else f"; {trial['mode']}: {trial['name']}, {trial['share']:.0%}"
-        return f"{what.capitalize()}: {facts['current']['name']}{tried}."
-    if what == "ending":
-        return "Ending: what is under way is answered first."
-    if what == "refused":
-        return f"Not deployed: {facts['error']}"
-    told = facts.get("error", f"worker {facts.get('worker')}")
-    return f"{what.capitalize()}: {told}."
+    named = newest(settings.champion)
+    if url_of(named) is None:
+        refuse_missing(Path(named))
+    with listening(settings) as one:
+        become(settings, one, debug=debug)

@@ -14,7 +14,7 @@ from pathlib import Path
 from bakeoff.data.cache import sync, writing
 from bakeoff.spec.errors import DataError
 
-__all__ = ["kept", "tidied"]
+__all__ = ["kept", "refuse_missing", "tidied"]
 
 
 def kept(source: Path, folder: Path) -> Path:
@@ -22,12 +22,7 @@ def kept(source: Path, folder: Path) -> Path:
 
     Nothing is verified here: whoever opens it does that.
     """
-    if not source.exists():
-        raise DataError(
-            f"the champion {source}",
-            "is not there",
-            suggestion="Make one from a bake-off with: bakeoff champion DIR",
-        )
+    refuse_missing(source)
     name = uuid.uuid4().hex[:12]
     made, place = folder / f".{name}.making", folder / (name + source.suffix)
     with writing("the copy of the champion", folder):
@@ -45,6 +40,16 @@ def kept(source: Path, folder: Path) -> Path:
             else:
                 made.unlink(missing_ok=True)
     return place
+
+
+def refuse_missing(source: Path) -> None:
+    """An error where there is nothing at `source`."""
+    if not source.exists():
+        raise DataError(
+            f"the champion {source}",
+            "is not there",
+            suggestion="Make one from a bake-off with: bakeoff champion DIR",
+        )
 
 
 def tidied(folder: Path, needed: Collection[Path]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,3 +59,12 @@ def test_wrong_words(
         words = [*words, "--port", "0"]
     assert main(words) == 2
     assert text in capsys.readouterr().err
+
+
+def test_what_a_service_does_without() -> None:
+    """The process that a service becomes holds nothing of what reads a command line or computes."""
+    program = "import sys, bakeoff.cli.service; print(*sorted(sys.modules))"
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert not {"typer", "rich", "numpy", "PIL", "sqlalchemy", "uvicorn"} & set(ran.stdout.split())
