@@ -2,7 +2,8 @@
 
 Workers wait at one socket, and the system wakes all of them: the quickest would take clients that
 another has time for, and keep them for as long as their connections last. So each tells the others
-how many it has, and who has more than another leaves a newcomer to that one for a moment.
+how many it has, and who has more than another leaves a newcomer to that one for a moment. Of many,
+one more or less is none: then nobody leaves anything, as that takes longer than to let one in.
 """
 
 from __future__ import annotations
@@ -19,6 +20,12 @@ __all__ = ["Accepting", "Counts"]
 _LEAVE = 0.003
 """Seconds in which another may take a newcomer; long enough for one that computes a picture."""
 
+_SLACK = 8
+"""One in so many is no difference."""
+
+_TOGETHER = 16
+"""Newcomers that are let in at once, at most: they take no longer than a picture."""
+
 _AGAIN = 1.0
 """Seconds until the next try, where the system has no room for another connection."""
 
@@ -32,6 +39,7 @@ class Counts:
     def __init__(self, path: Path, workers: int, place: int | None = None) -> None:
         self._place = place
         self._places = range(workers)
+        self._here = self._coming = 0
         with path.open("r+b") as file:
             self._shared = mmap.mmap(file.fileno(), _ONE.size * workers)
 
@@ -47,13 +55,28 @@ class Counts:
 
     def tell(self, count: int) -> None:
         """So many has this one."""
-        assert self._place is not None
-        _ONE.pack_into(self._shared, _ONE.size * self._place, count)
+        self._here = count
+        self._told()
+
+    def expect(self) -> None:
+        """One more is on its way to this one."""
+        self._coming += 1
+        self._told()
+
+    def arrive(self, *, lost: bool = False) -> None:
+        """One that was on its way is here, or was lost."""
+        self._coming -= 1
+        self.tell(self._here + (not lost))
 
     def has_more(self) -> bool:
         """Whether this one has more than another."""
         assert self._place is not None
-        return min(map(self._count, self._places)) < self._count(self._place)
+        fewest = min(map(self._count, self._places))
+        return fewest + fewest // _SLACK < self._count(self._place)
+
+    def _told(self) -> None:
+        assert self._place is not None
+        _ONE.pack_into(self._shared, _ONE.size * self._place, self._here + self._coming)
 
     def _count(self, place: int) -> int:
         count: int = _ONE.unpack_from(self._shared, _ONE.size * place)[0]
@@ -92,30 +115,45 @@ class Accepting:
         self._loop.remove_reader(self.listening)
 
     def _knocked(self) -> None:
-        if self._counts is not None and not self._has_left and self._counts.has_more():
-            self._has_left = True
-            self._pause(_LEAVE)
-            return
-        self._has_left = False
-        try:
-            one, _ = self.listening.accept()
-        except (BlockingIOError, ConnectionAbortedError):
-            # Somebody else was quicker, or it has gone again.
-            return
-        except OSError:
-            self._pause(_AGAIN)
-            return
-        self._heard()
-        one.setblocking(False)
-        task = self._loop.create_task(self._let_in(one))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        for _ in range(_TOGETHER):
+            if self._counts is not None and not self._has_left and self._counts.has_more():
+                self._has_left = True
+                self._pause(_LEAVE)
+                return
+            self._has_left = False
+            try:
+                one, _ = self.listening.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                # That was all, somebody else was quicker, or it has gone again.
+                return
+            except OSError:
+                self._pause(_AGAIN)
+                return
+            self._heard()
+            one.setblocking(False)
+            if self._counts is not None:
+                self._counts.expect()
+            task = self._loop.create_task(self._let_in(one))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     async def _let_in(self, one: socket.socket) -> None:
+        is_here = self._counts is None
+
+        def protocol() -> asyncio.Protocol:
+            nonlocal is_here
+            if self._counts is not None:
+                self._counts.arrive()
+            is_here = True
+            return self._protocol()
+
         try:
-            await self._loop.connect_accepted_socket(self._protocol, one)
+            await self._loop.connect_accepted_socket(protocol, one)
         except OSError:
             one.close()
+        finally:
+            if self._counts is not None and not is_here:
+                self._counts.arrive(lost=True)
 
     def _pause(self, seconds: float) -> None:
         self._loop.remove_reader(self.listening)

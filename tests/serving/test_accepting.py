@@ -15,11 +15,13 @@ from bakeoff.serving.accepting import Accepting, Counts
 class Noted(asyncio.Protocol):
     """A connection that is noted."""
 
-    def __init__(self, here: list[asyncio.BaseTransport]) -> None:
-        self._here = here
+    def __init__(self, here: list[asyncio.BaseTransport], counts: Counts | None) -> None:
+        self._here, self._counts = here, counts
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._here.append(transport)
+        if self._counts is not None:
+            self._counts.tell(len(self._here))
 
 
 @pytest.fixture
@@ -30,19 +32,12 @@ def listening() -> Iterator[socket.socket]:
         yield one
 
 
-def _let_in(
-    listening: socket.socket, counts: list[Counts | None], clients: int, tell: bool = True
-) -> list[int]:
+def _let_in(listening: socket.socket, counts: list[Counts | None], clients: int) -> list[int]:
     """How many each of some workers lets in."""
     everybody: list[list[asyncio.BaseTransport]] = [[] for _ in counts]
 
     def made(here: list[asyncio.BaseTransport], one: Counts | None) -> Callable[[], Noted]:
-        def protocol() -> Noted:
-            if one is not None and tell:
-                one.tell(len(here) + 1)
-            return Noted(here)
-
-        return protocol
+        return lambda: Noted(here, one)
 
     async def let_in() -> None:
         doors = [
@@ -93,7 +88,32 @@ def test_nobody_waits_for_one_that_does_not_come(tmp_path: Path, listening: sock
     """What another could take and does not is let in all the same, a moment later."""
     first, _ = _counts(tmp_path / "counts", 2)
     first.tell(5)
-    assert _let_in(listening, [first], 3, tell=False) == [3]
+    assert _let_in(listening, [first], 3) == [3]
+
+
+def test_who_comes_at_once_is_counted_at_once(tmp_path: Path) -> None:
+    """Clients that were let in and whose connections are still being made count as there."""
+    first, second = _counts(tmp_path / "counts", 2)
+    first.expect()
+    assert first.has_more()
+    assert not second.has_more()
+    first.arrive()
+    first.tell(1)
+    assert first.has_more()
+    first.expect()
+    first.arrive(lost=True)
+    second.tell(1)
+    assert not first.has_more()
+
+
+def test_of_many_one_more_is_none(tmp_path: Path) -> None:
+    """Who has many leaves nobody to a worker that has about as many."""
+    first, second = _counts(tmp_path / "counts", 2)
+    second.tell(40)
+    first.tell(45)
+    assert not first.has_more()
+    first.tell(46)
+    assert first.has_more()
 
 
 def test_nothing_is_left_to_those_who_are_gone(tmp_path: Path) -> None:
