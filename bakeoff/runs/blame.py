@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import errno
 
-from bakeoff.spec.errors import CacheError, UserError
+from bakeoff.spec.errors import CacheError, CheckpointError, UserError
 
 __all__ = ["in_words", "is_its_own"]
 
 
 def is_its_own(error: BaseException) -> bool:
     """Whether the contender is at fault, rather than the machine or the person at it."""
-    if not isinstance(error, Exception) or isinstance(error, CacheError):
+    if not isinstance(error, Exception) or isinstance(error, CacheError | CheckpointError):
         return False
     return not (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT))
 

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import errno
 import json
-from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from bakeoff.data.dataset import Dataset
-from bakeoff.runs import choosing, elimination, rounds
+from bakeoff.runs import bakeoff, choosing, elimination, rounds
 from bakeoff.runs.allotment import Allotment
 from bakeoff.runs.board import Entered, Happening, RunBegan, RunEnded
 from bakeoff.runs.execute import execute
 from bakeoff.runs.folder import Folder
 from bakeoff.runs.run import Run
 from bakeoff.runs.watchman import Watchman
-from bakeoff.spec.errors import CacheError, SpecError
+from bakeoff.spec.errors import CacheError, CheckpointError, SpecError
+from bakeoff.spec.training import Budget
 from bakeoff.training.events import Evaluated
 from tests.runs.baking import baked, cheap, near, tiny
 
@@ -103,7 +104,13 @@ def test_one_seed_may_crash(tmp_path: Path, executed: Executed) -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [CacheError("cache", "is full"), OSError(errno.ENOSPC, "full"), KeyboardInterrupt()]
+    "error",
+    [
+        CacheError("cache", "is full"),
+        CheckpointError("the checkpoint", "cannot be written: the disk is full"),
+        OSError(errno.ENOSPC, "full"),
+        KeyboardInterrupt(),
+    ],
 )
 def test_what_is_no_contenders_fault(
     tmp_path: Path, executed: Executed, error: BaseException
@@ -252,20 +259,30 @@ def test_a_stopped_seed_stops_its_contender(
 def test_shares_are_equal(
     tmp_path: Path, executed: Executed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Within a round everyone who uses up the time gets the same, and more is left for the last."""
-    monkeypatch.setattr(choosing, "_FIXED", (0.0, 0.0))
-    contenders = [_filling(one) for one in (tiny("a"), tiny("b"))]
-    baked(tmp_path, *contenders, seeds=2, seconds=14.0, stopping=False)
-    shares = [budget.seconds for budget in executed.budgets]
+    """Within a round everyone who uses up the time gets the same, and what measuring did not take
+    is there for the next one."""
+    now = 100.0
+
+    def uses_it_up(recipe: Any, dataset: Dataset, out: Path, **how: Any) -> Any:
+        nonlocal now
+        now += how["budget"].seconds
+        return executed(recipe, dataset, out, **{**how, "budget": Budget(epochs=1.0)})
+
+    # On a clock of its own, so that no other program's work is part of it.
+    monkeypatch.setattr(bakeoff, "time", SimpleNamespace(perf_counter=lambda: now))
+    monkeypatch.setattr(rounds, "execute", uses_it_up)
+    baked(tmp_path, tiny("a"), tiny("b"), seeds=2, seconds=1000.0, stopping=False)
     assert executed.runs == ["a-0", "b-0", "a-1", "b-1"]
-    assert shares[0] == shares[1]
-    assert shares[2] == shares[3]
     begun = [
         json.loads(line)
         for line in (tmp_path / "events.jsonl").read_text().splitlines()
         if '"began"' in line
     ]
-    assert [one["share"] for one in begun] == shares
+    first, again, second, last = (one["share"] for one in begun)
+    assert first == again < 250
+    assert second == last > first
+    assert now - 100 == pytest.approx(first + again + second + last)
+    assert 980 < now - 100 < 1000
 
 
 def test_no_seed_in_half_the_time(
@@ -285,10 +302,6 @@ def test_no_seed_in_half_the_time(
     executed.runs.clear()
     baked(tmp_path, near(), tiny("a"), seeds=3, seconds=60.0)
     assert executed.runs == []
-
-
-def _filling(recipe: Any) -> Any:
-    return replace(recipe, stages=(replace(recipe.stages[0], epochs=0.25),))
 
 
 class _Killed(BaseException):
