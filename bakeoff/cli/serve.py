@@ -27,7 +27,8 @@ Which = Annotated[
     typer.Argument(
         metavar="CHAMPION",
         help="A champion's folder or .bakeoff file, the folder of a bake-off, a URL of either, or "
-        f"{WORD}: the one that comes with Bakeoff. Default: the newest under bakeoffs/, else {WORD}.",
+        f"{WORD}: the one that comes with Bakeoff. Default: the newest under bakeoffs/, else "
+        f"{WORD}.",
         autocompletion=complete_champion,
         show_default=False,
     ),
@@ -36,6 +37,14 @@ Host = Annotated[str, typer.Option(metavar="H", help="Address to listen on.")]
 Port = Annotated[int, typer.Option(metavar="N", help="0 takes a free one.")]
 Ui = Annotated[
     str, typer.Option(metavar="WHICH", help="The page: own, gradio (extra gradio) or none.")
+]
+Name = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="What the inference protocol (/v2) calls the model. Default: as its recipe is called.",
+        show_default=False,
+    ),
 ]
 Log = Annotated[
     str | None,
@@ -177,6 +186,7 @@ def serve(
     host: Host = "127.0.0.1",
     port: Port = 8000,
     ui: Ui = "own",
+    name: Name = None,
     log: Log = None,
     engine: Engine = "auto",
     device: DeviceName = None,
@@ -214,6 +224,7 @@ def serve(
         kept = keep_pictures and parse_size(keep_pictures, field="--keep-pictures")
         settings = Settings(
             champion=which,
+            name=name,
             host=host,
             port=port,
             ui=ui,

@@ -38,6 +38,11 @@ class Service:
     draining: bool = False
     """Whether it is about to end: answered still, but not ready any more."""
 
+    @property
+    def model(self) -> str:
+        """What the inference protocol calls what answers."""
+        return self.settings.name or self.live.current.champion.name
+
     async def prepare(self, path: str, source: str, version: int, mode: Mode, share: float) -> None:
         """Open, verify and warm a champion beside the one that answers."""
         served = await asyncio.to_thread(self._opened, path, source, version)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -24,6 +25,9 @@ class Settings:
     champion: str | None
     """The path it was asked for; what is served now may be another, deployed since. None: the
     newest there is."""
+
+    name: str | None = None
+    """Under which the inference protocol knows what is served; None: the champion's own."""
 
     host: str = "127.0.0.1"
     port: int = 8000
@@ -99,6 +103,9 @@ class Settings:
                 raise SpecError(_option(name), "must be above 0", value)
         if not 0 <= self.port <= 65_535:
             raise SpecError("--port", "must lie between 0 and 65535; 0 takes a free one", self.port)
+        if self.name is not None and not _NAME.fullmatch(self.name):
+            rule = "must be 1 to 63 letters, digits, dots, hyphens and underscores"
+            raise SpecError("--name", rule, self.name)
         for name, known in (("engine", ENGINES), ("ui", PAGES), ("log", LOGS)):
             value = getattr(self, name)
             if value not in known:
@@ -130,6 +137,9 @@ class Settings:
         found: dict[str, Any] = json.loads(text)
         return cls(**{**found, "cors": tuple(found["cors"])})
 
+
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,63}")
+"""What stands in a URL as it is."""
 
 _POSITIVE = (
     "workers",

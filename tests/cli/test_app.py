@@ -26,7 +26,7 @@ VERBS = {
         *("--prefer", "--max-latency", "--max-size", "--margin", "--no-test", "--no-stopping"),
         *("--no-champion", "--tta", "--split", "--val", "--subset", "--split-seed"),
         *("--classes", "--labels", "--max-broken"),
-        *("--size", "--weights", "--device", "--on"),
+        *("--size", "--weights", "--device", "--on", "--via"),
         *("--json", "--quiet", "-q", "--debug", "--help"),
     ],
     "bakeoff data": [
@@ -99,7 +99,7 @@ VERBS = {
         *("--json", "--quiet", "-q", "--debug", "--help"),
     ],
     "bakeoff serve": [
-        *("CHAMPION", "--host", "--port", "--ui", "--log", "--engine", "--device", "--workers"),
+        *("CHAMPION", "--host", "--port", "--ui", "--name", "--log", "--engine", "--device", "--workers"),
         *("--lanes", "--batch", "--queue", "--deadline", "--body", "--megapixels", "--drain"),
         *("--keys", "--new-key", "--rate", "--cors"),
         *("--journal", "--keep-days", "--keep-pictures"),

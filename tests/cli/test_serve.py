@@ -41,6 +41,7 @@ def test_a_new_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ("words", "text"),
     [
         (["serve", "--queue", "0"], "--queue must be above 0, but is 0."),
+        (["serve", "--name", "a/b"], "--name must be 1 to 63 letters, digits, dots, hyphens and"),
         (["serve", "--engine", "tensorrt"], "--engine must be one of those there are"),
         (["serve", "--deadline", "soon"], "--deadline must be a length of time, but is 'soon'."),
         (["serve", "nowhere"], "nowhere"),

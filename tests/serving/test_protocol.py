@@ -271,3 +271,15 @@ def test_elements_that_are_cut_off(service: Within, behind: bytes) -> None:
     answer = binary(service, {"name": "p", "shape": [1], "datatype": "BYTES"}, behind)
     assert answer.status == 422
     assert answer.json()["error"] == "An element is longer than what follows the JSON."
+
+
+def test_a_name_that_was_given() -> None:
+    """A model is known by the name that whoever runs the service gave it, and by no other."""
+    with shared(name="birds-2") as service:
+        assert service.ask("GET", "/v2/models/birds-2").json()["name"] == "birds-2"
+        assert service.ask("GET", "/v2/models/birds-2/ready").json() == {"name": "birds-2", "ready": True}
+        answer = service.send("/v2/models/birds-2/infer", {"inputs": [tensor(PNG)]})
+        assert answer.json()["model_name"] == "birds-2"
+        refused = service.ask("GET", MODEL)
+        assert refused.status == 404
+        assert "there is birds-2." in refused.json()["detail"]

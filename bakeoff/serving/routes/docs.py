@@ -27,7 +27,7 @@ def routes(asking: Asking) -> list[BaseRoute]:
 
     def facts() -> dict[str, Any]:
         champion = service.live.current.champion
-        return described(service.settings, model=champion.name, classes=champion.classes)
+        return described(service.settings, model=service.model, classes=champion.classes)
 
     async def openapi(request: Request) -> Response:
         request.state.route = "docs"

@@ -61,11 +61,12 @@ class _Protocol:
 
     async def model(self, request: Request) -> Response:
         request.state.route = "protocol"
-        return _json(_metadata(_served(self._asking, request)))
+        return _json(_metadata(_served(self._asking, request), self._service.model))
 
     async def model_ready(self, request: Request) -> Response:
         request.state.route = "health"
-        return self._readiness({"name": _served(self._asking, request).champion.name})
+        _served(self._asking, request)
+        return self._readiness({"name": self._service.model})
 
     async def infer(self, request: Request) -> Response:
         request.state.route = "infer"
@@ -78,7 +79,7 @@ class _Protocol:
                 if name not in _OUTPUTS:
                     raise wrong(f"There is no output {name!r}; there are {', '.join(_OUTPUTS)}.")
             answered = await asking.answer(request, said.uploads, who, "infer")
-        return _inferred(said, answered)
+        return _inferred(said, answered, self._service.settings.name)
 
     def _readiness(self, facts: dict[str, Any]) -> Response:
         draining = self._service.draining
@@ -89,8 +90,8 @@ def _served(asking: Asking, request: Request) -> Served:
     """The champion that is named; there is one name, and a version of it for each deployment."""
     current = asking.service.live.current
     name, version = request.path_params["model"], request.path_params.get("version")
-    if name != current.champion.name:
-        detail = f"There is no model of this name here; there is {current.champion.name}."
+    if name != asking.service.model:
+        detail = f"There is no model of this name here; there is {asking.service.model}."
         raise Refused(Problem(status=404, detail=detail, kind="model"))
     if version is not None and version != str(current.version):
         detail = f"This version is not served; version {current.version} is."
@@ -98,7 +99,7 @@ def _served(asking: Asking, request: Request) -> Served:
     return current
 
 
-def _metadata(served: Served) -> dict[str, Any]:
+def _metadata(served: Served, name: str) -> dict[str, Any]:
     champion = served.champion
     count = len(champion.classes)
     outputs = {
@@ -108,19 +109,19 @@ def _metadata(served: Served) -> dict[str, Any]:
         "none_of_these": ("BOOL", [-1]),
     }
     return {
-        "name": champion.name,
+        "name": name,
         "versions": [str(served.version)],
         "platform": "bakeoff_" + champion.engine.name.partition(" ")[0],
         "inputs": [{"name": INPUT, "datatype": "BYTES", "shape": [-1]}],
         "outputs": [
-            {"name": name, "datatype": datatype, "shape": shape}
-            for name, (datatype, shape) in outputs.items()
+            {"name": output, "datatype": datatype, "shape": shape}
+            for output, (datatype, shape) in outputs.items()
         ],
         "parameters": {"digest": champion.digest, "classes": list(champion.classes)},
     }
 
 
-def _inferred(said: Inference, answered: Answered) -> Response:
+def _inferred(said: Inference, answered: Answered, name: str | None) -> Response:
     predictions = []
     for place, result in enumerate(answered.results):
         if result.error is not None:
@@ -134,7 +135,7 @@ def _inferred(said: Inference, answered: Answered) -> Response:
     tensors = [_tensor(name, predictions, champion.classes) for name in names]
     behind = [tensor.raw() if {"*", tensor.name} & said.binary else None for tensor in tensors]
     document = {
-        "model_name": champion.name,
+        "model_name": name or champion.name,
         "model_version": str(answered.served.version),
         "id": answered.ask.id if said.id is None else said.id,
         "outputs": [
