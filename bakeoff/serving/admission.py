@@ -229,6 +229,11 @@ class Admission:
             self._judge(now)
         return Full("too slow", wait - longest)
 
+    def absent(self) -> None:
+        """One that was not refused has nothing to be let in for."""
+        with self._lock:
+            self._expected = max(0, self._expected - 1)
+
     def begin(self, ticket: Ticket) -> None:
         """It is somebody's turn: `Full` where that comes too late."""
         assert not ticket.begun

@@ -31,7 +31,11 @@ class Asking:
         asked for and not there."""
         if self._keys is None:
             return None
-        return self._keys.name(_key(request))
+        try:
+            return self._keys.name(_key(request))
+        except Refused:
+            self.service.admission.absent()
+            raise
 
     def body(self, request: Request, most: int | None = None) -> Held:
         """The request's body, while the block lasts; `most` bytes, where that is less than any

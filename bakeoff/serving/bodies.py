@@ -43,10 +43,14 @@ class Held:
             return await self._read()
         except BaseException:
             self._admission.let_go(self._size)
+            self._admission.absent()
             raise
 
-    async def __aexit__(self, *error: object) -> None:
+    async def __aexit__(self, kind: object, error: object, trace: object) -> None:
         self._admission.let_go(self._size)
+        # What was let in is not refused any more, but told that there is no room or no time.
+        if isinstance(error, Refused):
+            self._admission.absent()
 
     async def _read(self) -> bytes:
         said = self._request.headers.get("content-length")

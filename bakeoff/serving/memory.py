@@ -6,7 +6,7 @@ import ctypes
 import gc
 import os
 
-__all__ = ["environment", "give_back"]
+__all__ = ["environment", "give_back", "trim"]
 
 
 def environment() -> dict[str, str]:
@@ -16,8 +16,13 @@ def environment() -> dict[str, str]:
 
 
 def give_back() -> None:
-    """What opening a champion took and has freed; the C library would keep it."""
+    """What opening a champion took and has freed, where nobody is kept waiting by it."""
     gc.collect()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
+    trim()
+
+
+def trim() -> None:
+    """What has been freed; the C library would keep it."""
+    malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if malloc_trim is not None:
+        malloc_trim(0)

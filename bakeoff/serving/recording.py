@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -17,6 +18,7 @@ from bakeoff.serving.journal.entry import Feedback as Said
 from bakeoff.serving.journal.scribe import Keep
 from bakeoff.serving.journal.writer import Journal, State
 from bakeoff.serving.live import Live
+from bakeoff.serving.memory import trim
 from bakeoff.serving.metrics import Metrics
 from bakeoff.serving.settings import Settings
 
@@ -24,6 +26,9 @@ __all__ = ["Recording"]
 
 _EVERY = 10.0
 """Seconds between looks at drift, at the journal's state and at memory."""
+
+_LULL = 0.25
+"""Seconds without an answer after which the memory that those before took is given back."""
 
 _TOP = 5
 """Classes that an entry holds, with their probabilities."""
@@ -46,6 +51,9 @@ class Recording:
         self._keeps = settings.keep_pictures is not None
         self._journal = _journal(settings)
         self._window: Window | None = None
+        self._answered = 0
+        """Requests."""
+
         self._stop = threading.Event()
         self.deployed(live)
         self._watcher = threading.Thread(target=self._watch, name="watching", daemon=True)
@@ -68,6 +76,7 @@ class Recording:
 
     def answered(self, answered: Answered) -> None:
         """Some pictures were answered."""
+        self._answered += 1
         metrics, served = self.metrics, answered.served
         count = len(answered.results)
         if served.together is None:
@@ -133,8 +142,16 @@ class Recording:
             self._journal.close(_CLOSING)
 
     def _watch(self) -> None:
-        seen = 0
-        while not self._stop.wait(_EVERY):
+        seen = answered = trimmed = 0
+        looked = time.monotonic()
+        while not self._stop.wait(_LULL):
+            before, answered = answered, self._answered
+            if before == answered != trimmed:
+                trim()
+                trimmed = answered
+            if time.monotonic() - looked < _EVERY:
+                continue
+            looked = time.monotonic()
             self.look()
             window = self._window
             if window is None or window.count in (0, seen):

@@ -258,6 +258,19 @@ def test_who_does_not_come_keeps_nobody_out() -> None:
     assert admission.refusal() is None
 
 
+def test_who_is_known_not_to_come_is_not_waited_for() -> None:
+    """Who was not refused and turns out to send no picture keeps nobody out after that."""
+    clock = Clock()
+    admission = _admission(clock, lanes=1, patience=0.5)
+    _measured(admission, clock, 0.02)
+    for ticket in _flooded(admission, clock):
+        admission.end(ticket)
+    assert admission.refusal() is None
+    assert admission.refusal() is not None
+    admission.absent()
+    assert admission.refusal() is None
+
+
 def test_a_flood_ends() -> None:
     """A second after nobody was sent away any more, bursts may wait again."""
     clock = Clock()

@@ -167,6 +167,19 @@ def test_an_overlay_in_a_crowd(service: Within) -> None:
     admission._flood_ends = -1e9
 
 
+@pytest.mark.parametrize(
+    ("body", "kind", "status"), [(PNG, "text/plain", 415), (b"", "image/png", 422)]
+)
+def test_who_sends_no_picture_in_a_flood(body: bytes, kind: str, status: int) -> None:
+    """Whoever is let in and has no picture to show takes nobody's place."""
+    with shared(patience=0.5, lanes=1) as service:
+        admission = service.service.admission
+        admission.seconds = 60.0
+        admission._flood_ends = admission.clock() + 600
+        assert service.post("/predict", body, kind).status == status
+        assert service.post("/predict", PNG).status == 200
+
+
 @pytest.fixture
 def journalled(tmp_path: Path) -> Iterator[Within]:
     """With a journal."""

@@ -22,6 +22,7 @@ from bakeoff.serving.logs import Log
 from bakeoff.serving.metrics import Metrics
 from bakeoff.serving.service import Service, opened
 from bakeoff.serving.settings import Settings
+from bakeoff.serving.shedding import Shedding
 from tests.serving.running import Answer
 
 __all__ = ["Within", "within"]
@@ -114,7 +115,10 @@ def within(champion: Path, **settings: Any) -> Iterator[Within]:
         config = uvicorn.Config(
             app(service, log),
             http=connection(
-                most=said.connections, patience=said.patience_body, heard=service.pool.heard
+                most=said.connections,
+                patience=said.patience_body,
+                heard=service.pool.heard,
+                shed=Shedding(service, log),
             ),
             ws="none",
             lifespan="off",
