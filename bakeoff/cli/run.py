@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from bakeoff.data.dataset import Dataset
     from bakeoff.data.progress import Progress
     from bakeoff.report.result import Result
-    from bakeoff.runs.errand import Elsewhere
     from bakeoff.runs.question import Question
     from bakeoff.spec.split import SplitPlan
 
@@ -131,7 +131,16 @@ On = Annotated[
     typer.Option(
         metavar="WHERE",
         help="ray or ray://HOST:PORT: make the runs side by side on a Ray cluster. --out must then "
-        "lie where all its nodes see it.",
+        "lie where all its nodes see it, or --via be given.",
+        show_default=False,
+    ),
+]
+Via = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="s3://…, gs://…, file:///…: where runs of --on are kept while they are made, if its "
+        "nodes share no path. --out stays here.",
         show_default=False,
     ),
 ]
@@ -165,6 +174,7 @@ def run(
     weights: Weights = None,
     device: DeviceName = None,
     on: On = None,
+    via: Via = None,
     as_json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -173,6 +183,7 @@ def run(
     from bakeoff.cli.session import session
 
     with session(as_json=as_json, quiet=quiet, debug=debug) as say:
+        _refuse_torchrun()
         how = {"classes": classes, "max_broken": share(max_broken, field="--max-broken")}
         plan = split_plan(
             split=split, val=val, subset=subset, folds=None, fold=0, seed=split_seed or 0
@@ -194,22 +205,34 @@ def run(
             weights=weights,
             labels=None if labels is None else str(labels),
         )
-        question = _question(context.obj, given | {"data": source}, out, resume)
+        question = _question(_typed(context.obj, via), given | {"data": source}, out, resume)
         if resume and (split, val, subset, split_seed) == (None, None, None, None):
             assert out is not None
             plan = _plan_before(out)
 
         from bakeoff.report.bakeoff import new_folder
-        from bakeoff.runs.lineup import declared
+        from bakeoff.runs.cluster.elsewhere import elsewhere
         from bakeoff.training.device import choose
 
-        declared(question.lineup)
         chosen = choose(device)
         folder = out or new_folder(source)
-        with _elsewhere(on) as elsewhere:
+        with elsewhere(on, via, out) as where:
             dataset = loaded(say, source, plan, labels=question.labels, **how)
-            result = _baked(say, question, dataset, folder, device=chosen, elsewhere=elsewhere)
+            result = _baked(say, question, dataset, folder, on, device=chosen, elsewhere=where)
         _show(result, say)
+        if question.champion and result.champion is None:
+            # What was said of it is for the user to mend; what was found stands.
+            raise typer.Exit(USER)
+
+
+def _refuse_torchrun() -> None:
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        raise SpecError(
+            "bakeoff run",
+            "must be started once by itself, and torchrun started it",
+            suggestion="One network on many devices is `torchrun … -m bakeoff train`; many runs "
+            "side by side are `bakeoff run … --on ray`.",
+        )
 
 
 def _given(**options: Any) -> dict[str, Any]:
@@ -229,15 +252,19 @@ def _given(**options: Any) -> dict[str, Any]:
 
 
 def _question(words: list[str], given: dict[str, Any], out: Path | None, resume: bool) -> Question:
+    """What is asked, of recipes that there are."""
     from bakeoff.report.bakeoff import asked_again, command
+    from bakeoff.runs.cluster.via import refuse_url
+    from bakeoff.runs.lineup import declared
     from bakeoff.runs.question import Question
 
-    given["command"] = command(words)
-    if not resume:
-        return Question(**given)
-    if out is None:
+    refuse_url(out)
+    if resume and out is None:
         raise SpecError("--resume", "needs --out, the directory of the bake-off to go on with")
-    return asked_again(out, given)
+    given["command"] = command(words)
+    question = asked_again(out, given) if resume and out is not None else Question(**given)
+    declared(question.lineup)
+    return question
 
 
 def _plan_before(out: Path) -> SplitPlan:
@@ -248,17 +275,22 @@ def _plan_before(out: Path) -> SplitPlan:
     return codec.decode(SplitPlan, Folder(path=out).record().data["plan"])
 
 
-def _elsewhere(on: str | None) -> AbstractContextManager[Elsewhere | None]:
-    """Where runs are made, if not here."""
-    if on is None:
-        return nullcontext()
-    from bakeoff.runs.cluster import joined
+def _typed(words: list[str], via: str | None) -> list[str]:
+    """What was typed, as it may be kept: without what may be a secret in a URL."""
+    if via is None:
+        return words
+    from bakeoff.data.remote import without_secrets
 
-    return joined(on)
+    return [word.replace(via, without_secrets(via)) for word in words]
 
 
 def _baked(
-    say: Session, question: Question, dataset: Dataset, folder: Path, **where: Any
+    say: Session,
+    question: Question,
+    dataset: Dataset,
+    folder: Path,
+    on: str | None,
+    **where: Any,
 ) -> Result:
     """Bake with somebody watching; a bake-off that is stopped says how to go on."""
     from bakeoff.cli.board import watching
@@ -289,10 +321,9 @@ def _baked(
             return result
     if say.as_json:
         say.document({"bakeoff": str(folder), "finished": False})
-    say.aside(
-        f"Stopped; what is done is kept. Go on with: bakeoff run {question.data} --out {folder} "
-        "--resume"
-    )
+    words = ["bakeoff", "run", question.data, "--out", str(folder), "--resume"]
+    words += [] if on is None else ["--on", on]
+    say.parting(f"Stopped; what is done is kept. Go on with: {shlex.join(words)}")
     raise typer.Exit(130)
 
 

@@ -34,13 +34,16 @@ class Session:
     console: Console
     """Standard output, for people."""
 
+    is_silenced: bool = False
+    """Whether another process speaks for this one."""
+
     def working(self) -> AbstractContextManager[Progress]:
         """Somebody to tell how far the work is, as this session wants it."""
         return watching(sys.stderr, quiet=self.quiet or self.as_json)
 
     def silenced(self) -> Session:
         """The same session, of a process that another speaks for."""
-        return replace(self, quiet=True)
+        return replace(self, quiet=True, is_silenced=True)
 
     def document(self, value: Any) -> None:
         """The whole result, for a program."""
@@ -54,6 +57,11 @@ class Session:
     def aside(self, text: str) -> None:
         """Something to know that is not part of the result."""
         if not self.quiet:
+            print(text, file=sys.stderr)
+
+    def parting(self, text: str) -> None:
+        """The way to go on from where this ends. As with errors, nobody is quiet about it."""
+        if not self.is_silenced:
             print(text, file=sys.stderr)
 
 

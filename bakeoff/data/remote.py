@@ -11,17 +11,21 @@ import re
 import sys
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from bakeoff.spec.errors import BakeoffError, DataError, MissingExtraError
 
-__all__ = ["Remote", "remote", "url_of"]
+__all__ = ["AbsentError", "Remote", "remote", "url_of", "without_secrets"]
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]+(::[a-z][a-z0-9+.-]+)*://.", re.IGNORECASE | re.DOTALL)
 _COLLAPSED = re.compile(r"([a-z][a-z0-9+.-]+(?:::[a-z][a-z0-9+.-]+)*):/([^/].*)", re.I | re.DOTALL)
+
+
+class AbsentError(DataError):
+    """What a URL names is not there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,26 +39,34 @@ class Remote:
     files: Any = field(repr=False)
     """The file system of fsspec's that keeps it."""
 
+    def below(self, name: str) -> Remote:
+        """A folder in it."""
+        return replace(self, name=self.shown(name), root=self._path(name))
+
     def read(self, name: str = "") -> bytes:
         """All of a file below; of the one file itself, without a name."""
         with self._telling(name):
             content: bytes = self.files.cat_file(self._path(name))
             return content
 
-    def fetch(self, name: str, file: BinaryIO) -> None:
-        """Copy a file below into one of this disk, whose own refusals stay as they are."""
+    def fetch(self, name: str, file: BinaryIO, *, most: int | None = None) -> None:
+        """Copy a file below into one of this disk, whose own refusals stay as they are. Of one with
+        more than `most` bytes little more is fetched."""
+        done = 0
         with self._telling(name), self.files.open(self._path(name), "rb") as source:
-            while piece := source.read(1 << 20):
+            while (most is None or done <= most) and (piece := source.read(1 << 20)):
                 _put(file, piece)
+                done += len(piece)
 
     def write(self, name: str, content: bytes) -> None:
         """Put a file below, whole or not at all, in the place of one that is there."""
         path = self._path(name)
         with self._telling(name, "written"):
-            self.files.makedirs(path.rpartition("/")[0], exist_ok=True)
-            if not getattr(self.files, "local_file", False):
-                self.files.pipe_file(path, content)
+            # `local_file` is also said by what only keeps copies here (simplecache::).
+            if not isinstance(self.files, importlib.import_module(_DISK).LocalFileSystem):
+                self._pipe(path, content)
                 return
+            self.files.makedirs(path.rpartition("/")[0], exist_ok=True)
             # An object storage shows a file once it is whole; a disk has to be made to.
             made = Path(f"{path}.{uuid.uuid4().hex[:8]}.making")
             try:
@@ -64,9 +76,32 @@ class Remote:
                 made.unlink(missing_ok=True)
 
     def has(self, name: str = "") -> bool:
-        """Whether there is a file of this name."""
+        """Whether there is a file of this name that may be read."""
         with self._telling(name):
-            return bool(self.files.isfile(self._path(name)))
+            try:
+                # And not isfile, which takes all that goes wrong for a no.
+                return bool(self.files.info(self._path(name))["type"] != "directory")
+            except (FileNotFoundError, NotADirectoryError, PermissionError):
+                # Storages that let nobody list refuse what is missing as well.
+                return False
+
+    def names(self) -> dict[str, int]:
+        """All files below, however deep, with their sizes; none where there is no such folder."""
+        with self._telling(""):
+            # Others write there, too.
+            self.files.invalidate_cache()
+            try:
+                found = self.files.find(self.root, detail=True)
+            except FileNotFoundError:
+                return {}
+            start = len(self.root) + 1
+            return {path[start:]: int(facts["size"] or 0) for path, facts in found.items()}
+
+    def remove(self, name: str = "") -> None:
+        """Take away a file below, or a folder with all that is in it, if it is there."""
+        with self._telling(name, "removed"), suppress(FileNotFoundError):
+            self.files.invalidate_cache()
+            self.files.rm(self._path(name), recursive=True)
 
     def shown(self, name: str) -> str:
         """A file below, as it is called in errors."""
@@ -74,6 +109,23 @@ class Remote:
 
     def _path(self, name: str) -> str:
         return f"{self.root}/{name}" if name else self.root
+
+    def _pipe(self, path: str, content: bytes) -> None:
+        try:
+            self.files.pipe_file(path, content)
+        except FileNotFoundError:
+            # An object storage has no folders, and asking for them is one more thing to wait for.
+            self._make_folders(path)
+            self.files.pipe_file(path, content)
+
+    def _make_folders(self, path: str) -> None:
+        """Those above a file; but for the first, which may be a bucket: one that is not there was
+        misspelt, rather than is to be made."""
+        parts = path.split("/")
+        first = 1 if parts[0] else 2
+        for end in range(first + 1, len(parts)):
+            with suppress(FileExistsError):
+                self.files.mkdir("/".join(parts[:end]), create_parents=False)
 
     @contextmanager
     def _telling(self, name: str, done: str = "read") -> Iterator[None]:
@@ -83,7 +135,7 @@ class Remote:
         except (BakeoffError, _DiskError):
             raise
         except FileNotFoundError:
-            raise DataError(self.shown(name), "is not there", suggestion=_LOOK) from None
+            raise AbsentError(self.shown(name), "is not there", suggestion=_LOOK) from None
         except PermissionError:
             rule = f"may not be {done} by whoever runs this"
             raise DataError(self.shown(name), rule, suggestion=_RIGHTS) from None
@@ -114,7 +166,7 @@ def url_of(path: object) -> str | None:
 def remote(url: str) -> Remote:
     """What is behind a URL. An error where fsspec, or what it needs for that protocol, is not
     installed; nothing is read yet."""
-    name = _without_secrets(url)
+    name = without_secrets(url)
     if importlib.util.find_spec("fsspec") is None:
         raise MissingExtraError(name, "remote")
     core = importlib.import_module("fsspec.core")
@@ -129,6 +181,10 @@ def remote(url: str) -> Remote:
         raise DataError(name, rule, suggestion=_PROTOCOLS) from None
     return Remote(name=name.rstrip("/"), root=str(root).rstrip("/"), files=files)
 
+
+_DISK = "fsspec.implementations.local"
+_NAMES = re.compile(r"(://)[^/\s]*@")
+"""Who asks, and by what word; a word may hold another of these signs."""
 
 _LOOK = "Look at the URL, and at whether what it names was written whole."
 _RIGHTS = "Look at the credentials and the connection; fsspec's documentation says where they go."
@@ -146,15 +202,16 @@ def _install(url: str) -> str:
     return "Install what it names beside Bakeoff."
 
 
-def _without_secrets(url: str) -> str:
+def without_secrets(url: str) -> str:
     """Without a user's name and password, and what follows a question mark: a signature, often."""
-    return re.sub(r"(://)[^/@]*@", r"\1", url).partition("?")[0]
+    return _NAMES.sub(r"\1", url).partition("?")[0]
 
 
 def _line(error: Exception) -> str:
-    """The first line of what it says, which may be many."""
-    said = str(error).strip() or type(error).__name__
-    return said.splitlines()[0][:300].rstrip(".")
+    """The first line of what it says, which may be many, without the secrets of URLs in it."""
+    said = (str(error).strip() or type(error).__name__).splitlines()[0]
+    said = re.sub(r"(://[^\s?]*)\?[^\s'\")]*", r"\1", _NAMES.sub(r"\1", said))
+    return said[:300].rstrip(".")
 
 
 def _put(file: BinaryIO, piece: bytes) -> None:

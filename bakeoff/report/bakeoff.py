@@ -20,11 +20,20 @@ from bakeoff.report.page import write_report
 from bakeoff.report.result import Result
 from bakeoff.runs.bakeoff import Baked, bake
 from bakeoff.runs.board import Doing, Happening
+from bakeoff.runs.cluster.elsewhere import elsewhere
 from bakeoff.runs.folder import Folder
 from bakeoff.runs.lineup import declared
 from bakeoff.runs.question import DEFAULT, SEEDS, Prefer, Question
 from bakeoff.spec.amounts import parse_duration, parse_latency, parse_size
-from bakeoff.spec.errors import BakeoffWarning, DataError, SpecError, UserError
+from bakeoff.spec.errors import (
+    BakeoffWarning,
+    CacheError,
+    DataError,
+    IncompatibleInstallError,
+    MissingExtraError,
+    SpecError,
+    UserError,
+)
 from bakeoff.spec.recipe import Recipe
 from bakeoff.training.device import choose
 
@@ -32,7 +41,7 @@ __all__ = ["asked_again", "new_folder", "reported", "run"]
 
 _OPTION = re.compile(
     r"--(?:no-)?(lineup|seeds|budget|epochs|out|prefer|max-latency|max-size|margin|test|tta|stopping"
-    r"|champion|size|weights|device)\b"
+    r"|champion|size|weights|device|on|via)\b"
 )
 
 Listener = Callable[[Happening], None]
@@ -43,7 +52,9 @@ def _by_argument() -> Iterator[None]:
     """Errors name what was given by its name in Python, rather than by the command's option."""
     try:
         yield
-    except (SpecError, DataError) as error:
+    except MissingExtraError as error:
+        raise MissingExtraError(_OPTION.sub(_argument, error.feature), error.extra) from error
+    except (SpecError, DataError, CacheError, IncompatibleInstallError) as error:
         parts = (error.field, error.rule, error.suggestion)
         field, rule, suggestion = (_OPTION.sub(_argument, text) for text in parts)
         raise type(error)(field, rule, error.value, suggestion) from error
@@ -73,6 +84,8 @@ def run(
     size: int | None = None,
     weights: str | None = None,
     device: str | None = None,
+    on: str | None = None,
+    via: str | None = None,
     listen: Listener = lambda happening: None,
     progress: Progress = silent,
 ) -> Result:
@@ -100,6 +113,10 @@ def run(
     size : side in pixels that pictures are brought to, for networks from scratch.
     weights : of all backbones: "pretrained", "random" or a safetensors file.
     device : cpu, cuda, cuda:N or mps. None: the best there is.
+    on : "ray" or "ray://HOST:PORT": the runs are made side by side on a Ray cluster, with the
+        same verdict. All its nodes must see `out`, or `via` be given. None: here.
+    via : a URL such as "s3://bucket/folder", where runs are kept while nodes of `on` make them that
+        share no path; `out` stays here. Later calls on the same `out` need not say it again.
     listen : told what happens, as it happens.
     progress : told how far the work between is.
     """
@@ -123,26 +140,32 @@ def run(
         margin=margin,
     )
     declared(words, own)
-    dataset = data if isinstance(data, Dataset) else load(data, progress=progress)
-    baked = bake(
-        question,
-        dataset,
-        Path(out) if out is not None else new_folder(question.data),
-        own=own,
-        device=choose(device),
-        listen=listen,
-        progress=progress,
-        spent=time.perf_counter() - began,
-    )
+    with elsewhere(on, via, out) as where:
+        dataset = data if isinstance(data, Dataset) else load(data, progress=progress)
+        baked = bake(
+            question,
+            dataset,
+            Path(out) if out is not None else new_folder(question.data),
+            own=own,
+            device=choose(device),
+            elsewhere=where,
+            listen=listen,
+            progress=progress,
+            spent=time.perf_counter() - began,
+        )
     result = reported(baked, dataset, listen=listen)
     if champion:
         listen(Doing(text="making the champion"))
-        try:
-            crowned(result, dataset, progress=progress)
-        except UserError as error:
-            # What was found stands without it.
-            warnings.warn(f"There is no champion: {error}", BakeoffWarning, stacklevel=3)
+        _crown(result, dataset, progress)
     return result
+
+
+def _crown(result: Result, dataset: Dataset, progress: Progress) -> None:
+    try:
+        crowned(result, dataset, progress=progress)
+    except UserError as error:
+        # What was found stands without it. The warning is of whoever called `run`.
+        warnings.warn(f"There is no champion: {error}", BakeoffWarning, stacklevel=4)
 
 
 def reported(baked: Baked, dataset: Dataset, *, listen: Listener) -> Result:

@@ -18,8 +18,8 @@ from bakeoff.recipes.adapt import adapted
 from bakeoff.runs.allotment import Allotment
 from bakeoff.runs.board import Doing, Entered, Happening
 from bakeoff.runs.choosing import lineup_for
+from bakeoff.runs.cluster.errand import Elsewhere
 from bakeoff.runs.cost import measured
-from bakeoff.runs.errand import Elsewhere
 from bakeoff.runs.folder import LOCK, Folder, Record, refuse_other_data
 from bakeoff.runs.journal import Past
 from bakeoff.runs.judging import Judging

@@ -17,8 +17,8 @@ from bakeoff.data.dataset import Dataset
 from bakeoff.data.progress import Progress
 from bakeoff.runs.blame import in_words, is_its_own
 from bakeoff.runs.board import Happening, RunBegan, RunEnded, Told
+from bakeoff.runs.cluster.errand import Brought, Elsewhere, Errand, held_against
 from bakeoff.runs.elimination import WORTH, lost
-from bakeoff.runs.errand import Brought, Elsewhere, Errand, held_against
 from bakeoff.runs.execute import execute
 from bakeoff.runs.folder import Folder, Record
 from bakeoff.runs.journal import DEATHS, Ended, Past

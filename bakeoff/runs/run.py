@@ -27,7 +27,7 @@ import numpy.typing as npt
 from safetensors.torch import save as bytes_from_tensors
 from torch import Tensor
 
-from bakeoff.data.cache import writing
+from bakeoff.data.cache import sync_one, writing
 from bakeoff.spec import codec
 from bakeoff.spec.errors import DataError
 from bakeoff.spec.recipe import Recipe
@@ -173,16 +173,8 @@ def _making(path: Path) -> Iterator[Path]:
     made = path.with_name(f".{path.stem}.making{path.suffix}")
     try:
         yield made
-        _sync(made)
+        sync_one(made)
         made.rename(path)
     finally:
         with suppress(OSError):
             made.unlink(missing_ok=True)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

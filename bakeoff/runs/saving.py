@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import uuid
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from safetensors.torch import load as tensors_from_bytes
 from safetensors.torch import save as bytes_from_tensors
 from torch import Tensor
 
-from bakeoff.data.cache import sync, writing
+from bakeoff.data.cache import sync, sync_one, writing
 from bakeoff.spec import codec
 from bakeoff.spec.errors import DataError
 from bakeoff.spec.recipe import Recipe
@@ -78,7 +77,7 @@ def write(path: Path, saved: Saved) -> None:
             sync(made)
             # On an empty folder this is allowed, and takes its place.
             made.rename(path)
-            _sync_name(path.parent)
+            sync_one(path.parent)
         finally:
             shutil.rmtree(made, ignore_errors=True)
 
@@ -122,11 +121,3 @@ def _plain(value: object) -> object:
     """NumPy's numbers, which grids of settings are made of."""
     assert isinstance(value, np.generic | np.ndarray), type(value)
     return value.tolist()
-
-
-def _sync_name(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

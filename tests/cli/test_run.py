@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,10 @@ import torch
 
 from bakeoff.cli import main
 from bakeoff.cli.run import complete_lineup
+from bakeoff.runs.bakeoff import Baked
 from bakeoff.runs.folder import Folder
 from bakeoff.runs.run import Run
+from bakeoff.spec.errors import CacheError
 from bakeoff.training import device
 from tests.champion.crowned import light
 from tests.runs.baking import cheap
@@ -174,6 +177,9 @@ def test_nobody_wins(capsys: pytest.CaptureFixture[str], mine: str, tmp_path: Pa
         (["--budget", "soon"], "--budget must be a length of time, but is 'soon'."),
         (["--margin", "x"], "--margin must be a share between 0% and 100%, but is 'x'."),
         (["--on", "spark"], "--on must be ray or ray://HOST:PORT, but is 'spark'."),
+        (["--via", "s3://bucket/a"], "--via needs --on: it is where runs are kept while nodes of"),
+        (["--on", "ray", "--via", "/runs"], "--via must be a URL such as s3://BUCKET/FOLDER, but"),
+        (["--out", "s3://bucket/a"], "--out must be a folder of this machine, but is 's3://bucket"),
         (["--budget", "3s"], "--budget is too small for 1 contender with 3 seeds: "),
     ],
 )
@@ -191,6 +197,37 @@ def test_the_users_mistakes(
     assert said == ""
     assert message in told
     assert not (tmp_path / "bakeoffs").exists()
+
+
+def test_runs_elsewhere(
+    mine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """--on and --via reach where runs are made; what is kept of the command has no secret in it,
+    and what is said of going on has --on."""
+    asked: list[Any] = []
+
+    def elsewhere(*where: Any) -> Any:
+        asked.append(where)
+        return nullcontext()
+
+    monkeypatch.setattr("bakeoff.runs.cluster.elsewhere.elsewhere", elsewhere)
+    out = tmp_path / "out"
+    via = "s3://me:secret@bucket/a"
+    words = ["run", "digits", "--lineup", mine.partition(",")[0], "--seeds", "1", "--no-test"]
+    words += [*SMALL, "--out", str(out), "--on", "ray", f"--via={via}"]
+    assert main(words) == 0
+    assert asked == [("ray", via, out)]
+    assert Folder(path=out).record().question.command.endswith("--on ray --via=s3://bucket/a")
+    for file in out.glob("*.*"):
+        assert b"secret" not in file.read_bytes()
+    capsys.readouterr()
+
+    def stopped(*about: Any, **how: Any) -> Any:
+        return Baked(folder=Folder(path=out), finished=False)
+
+    monkeypatch.setattr("bakeoff.runs.bakeoff.bake", stopped)
+    assert main(words) == 130
+    assert capsys.readouterr().err.endswith(f"run digits --out {out} --resume --on ray\n")
 
 
 def test_interrupted(mine: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -227,3 +264,30 @@ def test_interrupted(mine: str, tmp_path: Path, capsys: pytest.CaptureFixture[st
 def test_completion(typed: str, offered: list[str]) -> None:
     """The shell offers line-ups, and recipes after each comma."""
     assert [word for word, _ in complete_lineup(typed)] == offered
+
+
+def test_under_torchrun(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bake-off is no work for torchrun, which is told before anything is made."""
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
+    assert main(["run", "digits", "--out", str(tmp_path / "out")]) == 2
+    assert "must be started once by itself, and torchrun started it" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_room_for_a_champion(
+    capsys: pytest.CaptureFixture[str], mine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the champion cannot be written, what was found is shown all the same; a script that
+    counts on a champion is told by the exit code."""
+
+    def crowned(*about: object, **more: object) -> None:
+        raise CacheError("the champion", "ran out of disk space")
+
+    monkeypatch.setattr("bakeoff.report.crowned.crowned", crowned)
+    words = ["run", "digits", "--lineup", mine, "--seeds", "2", "--out", str(tmp_path / "out")]
+    assert main([*words, *SMALL]) == 2
+    said, told = capsys.readouterr()
+    assert "near wins: " in said
+    assert "There is no champion: the champion ran out of disk space." in told

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,13 @@ import bakeoff
 from bakeoff.report import bakeoff as whole
 from bakeoff.report import crowned
 from bakeoff.runs.board import Doing, Happening
+from bakeoff.runs.cluster import cluster
+from bakeoff.runs.cluster.cluster import Cluster
 from bakeoff.runs.folder import Folder
-from bakeoff.spec.errors import DataError, SpecError
+from bakeoff.spec.errors import DataError, MissingExtraError, SpecError
 from tests.champion.crowned import light
 from tests.runs.baking import cheap, near, tiny
+from tests.runs.cluster.pretended import Pretended
 from tests.runs.digits import digits
 from tests.training.jobs import DEVICE
 
@@ -85,6 +89,49 @@ def test_the_same_champion_stays(tmp_path: Path) -> None:
     (first / "README.md").write_text("changed")
     bakeoff.run(digits(), lineup=[near(), tiny()], **how)
     assert bakeoff.open(first).record.name == "near"
+
+
+def test_on_a_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs are made where `on` and `via` say, and nothing else changes."""
+    asked: list[Any] = []
+    ray = Pretended()
+
+    def elsewhere(*where: Any) -> Any:
+        asked.append(where)
+        return nullcontext(Cluster(ray, "ray"))
+
+    monkeypatch.setattr(whole, "elsewhere", elsewhere)
+    how: dict[str, Any] = {"lineup": [near()], "seeds": 1, "out": tmp_path, "test": False}
+    result = bakeoff.run(digits(), on="ray", via="s3://bucket/a", champion=False, **how)
+    assert result.winner == "near"
+    assert asked == [("ray", "s3://bucket/a", tmp_path)]
+    assert [one.options["name"] for one in ray.sent if "name" in one.options] == ["near-0"]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"on": "spark"}, "on must be ray or ray://HOST:PORT, but is 'spark'."),
+        ({"via": "s3://a/b"}, "via needs on: it is where runs are kept while nodes of a cluster"),
+        ({"out": "s3://a/b"}, "out must be a folder of this machine, but is 's3://a/b'. Where "),
+    ],
+)
+def test_where_runs_cannot_be_made(given: dict[str, Any], message: str) -> None:
+    """Named as it is named in Python."""
+    with pytest.raises(SpecError) as caught:
+        bakeoff.run(digits(), lineup=[near()], **given)
+    assert str(caught.value).startswith(message)
+
+
+def test_without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The argument that needs it is named."""
+
+    def missing() -> Any:
+        raise MissingExtraError("--on", "ray")
+
+    monkeypatch.setattr(cluster, "_ray", missing)
+    with pytest.raises(MissingExtraError, match=r"^on needs the optional part 'ray'"):
+        bakeoff.run(digits(), lineup=[near()], on="ray")
 
 
 def test_names_are_looked_up_first(tmp_path: Path) -> None:

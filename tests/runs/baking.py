@@ -13,8 +13,8 @@ from bakeoff.data.dataset import Dataset
 from bakeoff.runs import bakeoff
 from bakeoff.runs.bakeoff import Baked, bake
 from bakeoff.runs.board import Happening
+from bakeoff.runs.cluster.errand import Elsewhere
 from bakeoff.runs.cost import Cost
-from bakeoff.runs.errand import Elsewhere
 from bakeoff.runs.question import Question
 from bakeoff.runs.run import Run
 from bakeoff.spec.estimator import Estimator, NearestNeighbours, Pixels

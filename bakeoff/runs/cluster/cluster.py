@@ -24,12 +24,15 @@ import torch
 
 from bakeoff.data.cache import writing
 from bakeoff.data.dataset import Dataset
-from bakeoff.runs import nodes
 from bakeoff.runs.board import Happening
+from bakeoff.runs.cluster import nodes, via
+from bakeoff.runs.cluster.errand import Brought, Errand
+from bakeoff.runs.cluster.homing import Homing
+from bakeoff.runs.cluster.nodes import Needs, Node
+from bakeoff.runs.cluster.tasks import Tasks
+from bakeoff.runs.cluster.via import Via
 from bakeoff.runs.environment import versions
-from bakeoff.runs.errand import Brought, Errand
-from bakeoff.runs.nodes import Needs, Node
-from bakeoff.runs.tasks import Tasks
+from bakeoff.runs.folder import Folder
 from bakeoff.spec.errors import (
     DataError,
     IncompatibleInstallError,
@@ -50,28 +53,32 @@ _ADDRESS = re.compile(r"ray(://\[?[\w.:-]+?\]?:\d{1,5})?")
 
 _TOKEN = "Where the cluster asks for a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH."
 
+_REPORTS = "RAY_USAGE_STATS_ENABLED"
+
 _START = "Start one with `ray start --head` here, or give --on ray://HOST:PORT."
 
 
 @contextmanager
-def joined(where: str) -> Iterator[Cluster]:
+def joined(where: str, through: Via | None = None) -> Iterator[Cluster]:
     """The cluster at `where`: ray, the one that this machine belongs to or RAY_ADDRESS names; or
-    ray://HOST:PORT."""
+    ray://HOST:PORT. Runs are kept `through` a URL while they are made, or else lie on a path that
+    all share."""
     if not _ADDRESS.fullmatch(where):
         raise SpecError("--on", "must be ray or ray://HOST:PORT", where)
-    ray = _ray()
-    _join(ray, where)
-    try:
-        yield Cluster(ray, where)
-    finally:
-        ray.shutdown()
+    with _untold():
+        ray = _ray()
+        _join(ray, where)
+        try:
+            yield Cluster(ray, where, through)
+        finally:
+            ray.shutdown()
 
 
 class Cluster:
     """Where runs are made."""
 
-    def __init__(self, ray: Any, where: str) -> None:
-        self._ray, self._where = ray, where
+    def __init__(self, ray: Any, where: str, through: Via | None = None) -> None:
+        self._ray, self._where, self._via = ray, where, through
         self._needs: Needs | None = None
         self._dataset: Any = None
 
@@ -79,7 +86,11 @@ class Cluster:
         """An error where runs on `dataset` into the directory `out` could not be made."""
         found = [_node(one) for one in self._ray.nodes() if one["Alive"]]
         chosen, self._needs = nodes.able(found, device, self._where)
-        self._compare(chosen, out)
+        if self._via is None:
+            self._compare(chosen, out)
+        else:
+            self._compare_versions(chosen, "")
+            self._meet(chosen, self._via)
         self._dataset = self._ray.put(nodes.portable(dataset))
         told = self._asked(chosen, nodes.missing, self._dataset)
         for node, missing in zip(chosen, told, strict=True):
@@ -94,11 +105,14 @@ class Cluster:
     ) -> dict[str, Brought]:
         """How all of them ended, by name; those are missing that never began as `stop` said so."""
         assert self._needs is not None, "not made ready"
+        if self._via is not None and errands:
+            Homing(via=self._via, folder=Folder(path=errands[0].halt.parent)).remember()
         tasks = Tasks(
             self._ray,
             self._dataset,
             needs=self._needs,
             where=self._where,
+            via=self._via,
             tell=tell,
             stop=stop,
         )
@@ -106,12 +120,25 @@ class Cluster:
 
     def _compare(self, chosen: Sequence[Node], out: Path) -> None:
         """What is installed, and whether the path is shared."""
-        token, mine = uuid.uuid4().hex, versions()
+        token = uuid.uuid4().hex
         with _written(out, token) as probe:
-            told = self._asked(chosen, nodes.what_is_there(), str(probe))
+            read = self._compare_versions(chosen, str(probe))
+        for node, one in zip(chosen, read, strict=True):
+            nodes.refuse_unshared(node, one, token, out)
+
+    def _compare_versions(self, chosen: Sequence[Node], path: str) -> list[str]:
+        """What is installed; and what each reads from a path."""
+        told, mine = self._asked(chosen, nodes.what_is_there(), path), versions()
         for node, one in zip(chosen, told, strict=True):
             nodes.refuse_other_versions(node, one, mine, self._where)
-            nodes.refuse_unshared(node, one["read"], token, out)
+        return [one["read"] for one in told]
+
+    def _meet(self, chosen: Sequence[Node], through: Via) -> None:
+        """Whether all see behind the URL what the others write there."""
+        with via.asking(through) as (asked, folder):
+            answers = self._asked(chosen, via.answered, asked)
+            for node, answer in zip(chosen, answers, strict=True):
+                via.refuse_unreached(node, answer, asked, folder)
 
     def _asked(self, chosen: Sequence[Node], question: Any, what: Any) -> list[Any]:
         """The answer of each node."""
@@ -174,6 +201,19 @@ def _written(out: Path, text: str) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             probe.unlink(missing_ok=True)
+
+
+@contextmanager
+def _untold() -> Iterator[None]:
+    """Ray tells its makers how it is used, unless whoever starts it says that it must not: should
+    anything be started from here, then it is said."""
+    told = os.environ.get(_REPORTS)
+    os.environ.setdefault(_REPORTS, "0")
+    try:
+        yield
+    finally:
+        if told is None:
+            os.environ.pop(_REPORTS, None)
 
 
 def _ray() -> Any:

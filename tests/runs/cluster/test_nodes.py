@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from bakeoff.data.dataset import load
-from bakeoff.runs.nodes import (
+from bakeoff.runs.cluster.nodes import (
     Needs,
     Node,
     able,

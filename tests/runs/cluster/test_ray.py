@@ -14,17 +14,18 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from bakeoff.runs import tasks
 from bakeoff.runs.board import Happening, RunEnded, Told
-from bakeoff.runs.cluster import joined
-from bakeoff.runs.errand import Brought, Errand
+from bakeoff.runs.cluster import tasks
+from bakeoff.runs.cluster.cluster import joined
+from bakeoff.runs.cluster.errand import Brought, Errand
+from bakeoff.runs.cluster.via import Via
 from bakeoff.runs.folder import Folder
 from bakeoff.runs.run import Run
 from bakeoff.runs.watchman import Watchman
 from bakeoff.training.events import Evaluated, Event, Noted
 from tests.runs.baking import baked, cheap, near, tiny
+from tests.runs.cluster.test_tasks import found
 from tests.runs.digits import equal
-from tests.runs.test_tasks import found
 
 ray = pytest.importorskip("ray")
 utilities = pytest.importorskip("ray.cluster_utils")
@@ -60,7 +61,9 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         made = utilities.Cluster()
         made.add_node(num_cpus=0, include_dashboard=False, **STORE)
         for _ in range(3):
-            made.add_node(num_cpus=1, **STORE)
+            # A cache of its own: nothing is shared but what a test says.
+            own = {"BAKEOFF_DATA": str(tmp_path_factory.mktemp("node"))}
+            made.add_node(num_cpus=1, env_vars=own, **STORE)
         made.wait_for_nodes(timeout=LONG)
         patch.setenv("RAY_ADDRESS", made.address)
         yield made
@@ -72,9 +75,10 @@ def held(gate: Path) -> Callable[..., Brought]:
     they say where they are. It arrives there as a value, being no part of any module."""
     looks = LOOKS
 
-    def carried_out(errand: Errand, dataset: Any) -> Brought:
-        from bakeoff.runs import errand as there
+    def carried_out(errand: Errand, dataset: Any, *sent: Any) -> Brought:
         from bakeoff.runs import execute
+        from bakeoff.runs.cluster import afar
+        from bakeoff.runs.cluster import errand as there
 
         node = ray.get_runtime_context().get_node_id()
         (gate.parent / errand.name).write_text(f"{node} {os.getpid()}")
@@ -86,17 +90,33 @@ def held(gate: Path) -> Callable[..., Brought]:
                 seen.append(event)
             if len(seen) > looks:
                 until = time.monotonic() + 300.0
-                while not (gate.exists() or errand.halt.exists()) and time.monotonic() < until:
+                while not (gate.exists() or self._asked()) and time.monotonic() < until:
                     time.sleep(0.05)
 
         Watchman.heard = waiting  # type: ignore[method-assign]
         execute.SAVE_EVERY = there._OFTEN = 0.0
         try:
+            if sent:
+                return afar.carried_out_afar(errand, dataset, *sent)
             return there.carried_out(errand, dataset)
         finally:
             Watchman.heard = heard  # type: ignore[method-assign]
 
     return carried_out
+
+
+def kill(three: Any, place: Path, dead: threading.Event, due: Callable[[], bool]) -> None:
+    """Have the node of a network be gone, hard."""
+    until = time.monotonic() + LONG
+    while not due():
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    name, process = (place / "a-0").read_text().split()
+    (node,) = [one for one in three.worker_nodes if one.node_id == name]
+    three.remove_node(node, allow_graceful=False)
+    with suppress(ProcessLookupError):
+        os.kill(int(process), signal.SIGKILL)
+    dead.set()
 
 
 def events(out: Path, name: str, kind: str) -> list[dict[str, Any]]:
@@ -205,19 +225,7 @@ def test_a_node_that_is_lost(
             assert dead.wait(LONG)
             gate.touch()
 
-    def kill() -> None:
-        until = time.monotonic() + LONG
-        while not halfway(out):
-            assert time.monotonic() < until
-            time.sleep(0.1)
-        name, process = (tmp_path / "a-0").read_text().split()
-        (node,) = [one for one in three.worker_nodes if one.node_id == name]
-        three.remove_node(node, allow_graceful=False)
-        with suppress(ProcessLookupError):
-            os.kill(int(process), signal.SIGKILL)
-        dead.set()
-
-    killer = threading.Thread(target=kill)
+    killer = threading.Thread(target=kill, args=(three, tmp_path, dead, lambda: halfway(out)))
     killer.start()
     with joined("ray") as where:
         assert baked(out, *line(), epochs=8.0, listen=listen, elsewhere=where).finished
@@ -228,3 +236,40 @@ def test_a_node_that_is_lost(
     assert gone_on(out)["a-0"] > 0
     assert Folder(path=out).journal.past().deaths == {}
     assert same(out, home)
+
+
+def test_nodes_that_share_no_path(
+    three: Any, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kept behind a URL, a run of a node that is lost goes on elsewhere as well, and all come home
+    to the same verdict; nothing is left behind the URL."""
+    gate, out, kept = tmp_path / "gate", tmp_path / "out", tmp_path / "kept"
+    if len(three.worker_nodes) < 3:
+        three.add_node(num_cpus=1, env_vars={"BAKEOFF_DATA": str(tmp_path / "node")}, **STORE)
+    three.wait_for_nodes(timeout=LONG)
+    monkeypatch.setattr(tasks, "carried_out_afar", held(gate))
+    dead = threading.Event()
+    lost: list[str] = []
+
+    def listen(happening: Happening) -> None:
+        said = happening.event if isinstance(happening, Told) else None
+        if isinstance(said, Noted) and "was lost" in said.text:
+            assert isinstance(happening, Told)
+            lost.append(f"{happening.contender}-{happening.seed}")
+            assert dead.wait(LONG)
+            gate.touch()
+
+    def due() -> bool:
+        learned = [*kept.glob("*/a-0/*/run/checkpoints/step-*[1-9]*/manifest.json")]
+        return halfway(out) and bool(learned)
+
+    killer = threading.Thread(target=kill, args=(three, tmp_path, dead, due))
+    killer.start()
+    with joined("ray", Via(kept.as_uri())) as where:
+        assert baked(out, *line(), epochs=8.0, listen=listen, elsewhere=where).finished
+    killer.join()
+    assert lost == ["a-0"]
+    assert set(gone_on(out)) == {"a-0"}
+    assert gone_on(out)["a-0"] > 0
+    assert same(out, home)
+    assert [one for one in kept.rglob("*") if one.is_file()] == []

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-from bakeoff.runs import errand as module
-from bakeoff.runs.errand import Brought, Errand, carried_out, held_against
+from bakeoff.runs.cluster import errand as module
+from bakeoff.runs.cluster.errand import Brought, Errand, carried_out, held_against
 from bakeoff.runs.run import Run
 from bakeoff.runs.watchman import Watchman
 from bakeoff.spec.errors import CacheError

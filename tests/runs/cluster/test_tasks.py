@@ -10,18 +10,19 @@ from typing import Any
 import pytest
 import torch
 
-from bakeoff.runs import cluster, elimination, errand, nodes, tasks
+from bakeoff.runs import elimination
 from bakeoff.runs.board import Happening, RunBegan, RunEnded, Told
-from bakeoff.runs.cluster import Cluster
+from bakeoff.runs.cluster import cluster, errand, nodes, tasks
+from bakeoff.runs.cluster.cluster import Cluster
+from bakeoff.runs.cluster.errand import Brought, Errand, carried_out
 from bakeoff.runs.environment import versions
-from bakeoff.runs.errand import Brought, Errand, carried_out
 from bakeoff.runs.folder import Folder
 from bakeoff.spec.errors import CacheError, DataError, IncompatibleInstallError, SpecError
 from bakeoff.training.events import Evaluated, Noted
 from tests.runs.baking import baked, cheap, near, tiny
+from tests.runs.cluster.pretended import LostError, Pretended, node
+from tests.runs.cluster.test_errand import errand as an_errand
 from tests.runs.digits import digits, equal
-from tests.runs.pretended import LostError, Pretended, node
-from tests.runs.test_errand import errand as an_errand
 from tests.training.jobs import DEVICE
 
 

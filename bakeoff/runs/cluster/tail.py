@@ -40,6 +40,10 @@ class Tail:
         found = (_event(line) for line in whole.splitlines())
         return [event for event in found if event is not None]
 
+    def rewind(self, to: int) -> None:
+        """Read on from an earlier byte: from there on the file is another one."""
+        self._at = min(self._at, to)
+
     def _length(self) -> int:
         try:
             return self._path.stat().st_size

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bakeoff.runs.cluster.tail import Tail
 from bakeoff.runs.run import Run
-from bakeoff.runs.tail import Tail
 from bakeoff.training.events import Evaluated, Noted, Stepped
 from tests.runs.digits import run
 
@@ -41,3 +41,18 @@ def test_line_by_line(tmp_path: Path) -> None:
     assert tail.events() == [Noted(text="three")]
     assert not tail.grew()
     assert Tail(it, skip=True).events() == []
+
+
+def test_another_file_in_its_place(tmp_path: Path) -> None:
+    """Read on from where the two differ; never further back than asked, nor further on."""
+    it = Run(path=tmp_path)
+    for text in ("one", "two"):
+        it.record("note", {"text": text, "exact": True})
+    tail = Tail(it, skip=True)
+    path = tmp_path / "events.jsonl"
+    tail.rewind(len(path.read_bytes().splitlines(True)[0]))
+    assert tail.events() == [Noted(text="two")]
+    tail.rewind(10**6)
+    assert tail.events() == []
+    it.record("note", {"text": "three", "exact": True})
+    assert tail.events() == [Noted(text="three")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import socket
 import sys
 from types import SimpleNamespace
@@ -10,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from bakeoff.runs import cluster
-from bakeoff.runs.cluster import joined
+from bakeoff.runs.cluster import cluster
+from bakeoff.runs.cluster.cluster import joined
 from bakeoff.spec.errors import IncompatibleInstallError, UserError
 
 HERE = "127.0.0.1"
@@ -129,3 +130,27 @@ def test_other_versions(init: list[BaseException]) -> None:
     init[0] = RuntimeError("Maybe you called ray.init twice by accident?")
     with pytest.raises(RuntimeError, match="twice"), joined("ray"):
         pass
+
+
+def test_nothing_tells_how_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Ray starts from here sends nothing to its makers, unless the user says that it may; and
+    it is as it was afterwards."""
+    seen: list[str | None] = []
+    name = "RAY_USAGE_STATS_ENABLED"
+
+    def init(**how: Any) -> None:
+        seen.append(os.environ.get(name))
+
+    exceptions = SimpleNamespace(AuthenticationError=RefusedError)
+    ray = SimpleNamespace(init=init, shutdown=lambda: None, exceptions=exceptions)
+    monkeypatch.setattr(cluster, "_ray", lambda: ray)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.delenv(name, raising=False)
+    with joined("ray"):
+        pass
+    assert name not in os.environ
+    monkeypatch.setenv(name, "1")
+    with joined("ray"):
+        pass
+    assert seen == ["0", "1"]
+    assert os.environ[name] == "1"

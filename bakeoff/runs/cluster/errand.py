@@ -18,9 +18,9 @@ from filelock import FileLock, Timeout
 from bakeoff.data.dataset import Dataset
 from bakeoff.runs.blame import in_words, is_its_own
 from bakeoff.runs.board import Happening, Status
+from bakeoff.runs.cluster.tail import Tail
 from bakeoff.runs.execute import execute
 from bakeoff.runs.run import Run
-from bakeoff.runs.tail import Tail
 from bakeoff.runs.watchman import Watchman
 from bakeoff.spec.errors import CacheError
 from bakeoff.spec.recipe import Recipe

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from bakeoff.runs.board import Doing, Happening, RunBegan, Told
-from bakeoff.runs.errand import Brought, Errand, carried_out
-from bakeoff.runs.nodes import Needs
+from bakeoff.runs.cluster.afar import carried_out_afar
+from bakeoff.runs.cluster.errand import Brought, Errand, carried_out
+from bakeoff.runs.cluster.homing import Absent, Homing
+from bakeoff.runs.cluster.nodes import Needs
+from bakeoff.runs.cluster.tail import Tail
+from bakeoff.runs.cluster.via import Via
+from bakeoff.runs.folder import Folder
 from bakeoff.runs.run import Run
-from bakeoff.runs.tail import Tail
 from bakeoff.runs.watchman import Watchman
 from bakeoff.spec.errors import DataError
 from bakeoff.training import checkpoint
@@ -29,6 +34,12 @@ _OFTEN = 0.5
 _PATIENCE = 120.0
 """Seconds that runs have to leave a checkpoint."""
 
+_TO_PUT = 300.0
+"""More of them, where it has to be put behind a URL."""
+
+_AT_ONCE = 16
+"""Runs that are asked behind a URL at the same time."""
+
 
 @dataclass(kw_only=True, eq=False)
 class _Going:
@@ -36,6 +47,9 @@ class _Going:
 
     errand: Errand
     tell: Callable[[Happening], None]
+    absent: Absent | None
+    """How it is followed, where it is not made on a path that is seen here."""
+
     tail: Tail = field(init=False)
     beside: Watchman = field(init=False)
     resumed: bool = False
@@ -43,14 +57,11 @@ class _Going:
     losses: int = 0
     place: str = ""
 
-    def __post_init__(self) -> None:
-        self.listen()
-
     def listen(self) -> None:
         """From now on, to a new life of the run."""
         errand = self.errand
         run = Run(path=errand.path)
-        self.resumed = (run.path / "environment.json").exists()
+        self.resumed = run.has_begun if self.absent is None else self.absent.resumed()
         self.begun, self.tail = False, Tail(run, skip=True)
         self.beside = Watchman(
             errand.recipe.stages,
@@ -61,6 +72,11 @@ class _Going:
             best=None,
             pictures=0,
         )
+
+    def follow(self) -> None:
+        """Bring here what it has said since, if it is not here anyway."""
+        if self.absent is not None and (changed := self.absent.follow()) is not None:
+            self.tail.rewind(changed)
 
     def pass_on(self) -> None:
         """What it has said since."""
@@ -79,8 +95,9 @@ class _Going:
 
     def lost(self, why: str) -> Brought | None:
         """Its process or its node is gone; how it ended, where that was once too often."""
-        found = checkpoint.checkpoints(Run(path=self.errand.path).checkpoints)
-        place = found[0].name if found else ""
+        if self.absent is not None:
+            self.absent.lost()
+        place = self._place()
         self.losses = self.losses + 1 if place == self.place else 1
         self.place = place
         if self.losses >= LOSSES:
@@ -90,8 +107,21 @@ class _Going:
             )
             return Brought(reason=("crashed", reason))
         self._told(Noted(text=f"Its process or node was lost ({why}); it goes on elsewhere."), 0.0)
-        self.listen()
         return None
+
+    def halt(self) -> None:
+        """Ask it to leave a checkpoint and stop."""
+        if self.absent is None:
+            self.errand.halt.touch()
+        else:
+            self.absent.halt()
+
+    def _place(self) -> str:
+        """The newest checkpoint."""
+        if self.absent is not None:
+            return self.absent.place()
+        found = checkpoint.checkpoints(Run(path=self.errand.path).checkpoints)
+        return found[0].name if found else ""
 
     def _told(self, event: Event, place: float) -> None:
         one = self.errand
@@ -108,15 +138,17 @@ class Tasks:
         *,
         needs: Needs,
         where: str,
+        via: Via | None,
         tell: Callable[[Happening], None],
         stop: Callable[[], bool],
     ) -> None:
-        self._ray, self._dataset, self._where = ray, dataset, where
+        self._ray, self._dataset, self._where, self._via = ray, dataset, where, via
         self._tell, self._stop = tell, stop
-        self._task = ray.remote(carried_out)
+        self._task = ray.remote(carried_out if via is None else carried_out_afar)
         # Begun again by us, who know whether it got any further.
         self._how = {"num_cpus": needs.cpus, "num_gpus": needs.gpus, "max_retries": 0}
         self._going: dict[Any, _Going] = {}
+        self._found: dict[str, Brought] = {}
         self._asked: float | None = None
 
     def make(self, errands: Sequence[Errand]) -> dict[str, Brought]:
@@ -124,11 +156,15 @@ class Tasks:
         halts = {errand.halt for errand in errands}
         for halt in halts:
             halt.unlink(missing_ok=True)
-        self._tell(Doing(text=f"{len(errands)} runs on {self._where}"))
+        through = "" if self._via is None else f", kept at {self._via.shown}"
+        self._tell(Doing(text=f"{len(errands)} runs on {self._where}{through}"))
         try:
-            for errand in errands:
-                self._send(_Going(errand=errand, tell=self._tell))
-            return self._brought()
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                for one in pool.map(self._begun, errands):
+                    if one is not None:
+                        self._send(one)
+                self._listen(pool)
+            return self._found
         except ConnectionError as error:
             raise DataError(
                 f"--on {self._where}",
@@ -140,25 +176,43 @@ class Tasks:
                 with suppress(OSError):
                     halt.unlink(missing_ok=True)
 
-    def _brought(self) -> dict[str, Brought]:
-        found = dict[str, Brought]()
+    def _begun(self, errand: Errand) -> _Going | None:
+        """A run to be sent out; None where it is over already."""
+        if self._via is None:
+            return _Going(errand=errand, tell=self._tell, absent=None)
+        absent = Homing(via=self._via, folder=Folder(path=errand.halt.parent)).absent(errand)
+        before = absent.before()
+        if before is None:
+            return _Going(errand=errand, tell=self._tell, absent=absent)
+        self._found[errand.name] = before
+        return None
+
+    def _listen(self, pool: ThreadPoolExecutor) -> None:
         while self._going and not self._is_enough():
             ready, _ = self._ray.wait(list(self._going), timeout=_OFTEN)
+            list(pool.map(_Going.follow, self._going.values()))
             for one in self._going.values():
                 one.pass_on()
             for task in ready:
                 one = self._going.pop(task)
                 brought = self._got(task, one)
                 if brought is not None:
-                    found[one.errand.name] = brought
+                    self._found[one.errand.name] = self._home(brought, one)
                 elif self._asked is None:
                     self._send(one)
-        return found
+
+    def _home(self, brought: Brought, one: _Going) -> Brought:
+        if one.absent is not None:
+            brought = one.absent.home(brought)
+            one.pass_on()
+        return brought
 
     def _send(self, one: _Going) -> None:
+        """A life of it, from now on listened to."""
+        one.listen()
+        more = () if one.absent is None else (one.absent.send(),)
         named = self._task.options(name=one.errand.name, **self._how)
-        task = named.remote(one.errand, self._dataset)
-        self._going[task] = one
+        self._going[named.remote(one.errand, self._dataset, *more)] = one
 
     def _got(self, task: Any, one: _Going) -> Brought | None:
         """How it ended; None where it has to be begun again."""
@@ -181,7 +235,8 @@ class Tasks:
                 return False
             self._asked = time.monotonic()
             for task, one in self._going.items():
-                one.errand.halt.touch()
+                one.halt()
                 if not one.begun:
                     self._ray.cancel(task)
-        return time.monotonic() - self._asked > _PATIENCE
+        patience = _PATIENCE if self._via is None else _PATIENCE + _TO_PUT
+        return time.monotonic() - self._asked > patience

@@ -82,11 +82,12 @@ def able(nodes: Sequence[Node], device: Device, where: str) -> tuple[list[Node],
 
 
 def what_is_there() -> Callable[[str], dict[str, Any]]:
-    """A question to a node: its versions, and what it reads from a file on the shared path."""
+    """A question to a node: its versions, and what it reads from a file on the path that should
+    be shared, if one should."""
 
     def told(path: str) -> dict[str, Any]:
         try:
-            read = Path(path).read_text()
+            read = Path(path).read_text() if path else ""
         except OSError:
             read = ""
         try:

@@ -1,0 +1,1 @@
+"""Runs that other machines make: sent, followed and brought home."""
