@@ -149,6 +149,7 @@ class Tasks:
         self._how = {"num_cpus": needs.cpus, "num_gpus": needs.gpus, "max_retries": 0}
         self._going: dict[Any, _Going] = {}
         self._found: dict[str, Brought] = {}
+        self._count = 0
         self._asked: float | None = None
 
     def make(self, errands: Sequence[Errand]) -> dict[str, Brought]:
@@ -156,6 +157,7 @@ class Tasks:
         halts = {errand.halt for errand in errands}
         for halt in halts:
             halt.unlink(missing_ok=True)
+        self._count = len(errands)
         through = "" if self._via is None else f", kept at {self._via.shown}"
         self._tell(Doing(text=f"{len(errands)} runs on {self._where}{through}"))
         try:
@@ -205,6 +207,9 @@ class Tasks:
         if one.absent is not None:
             brought = one.absent.home(brought)
             one.pass_on()
+        # What came of it is told when its turn comes, which may be long after.
+        over = len(self._found) + 1
+        self._tell(Doing(text=f"{over} of {self._count} runs are over on {self._where}"))
         return brought
 
     def _send(self, one: _Going) -> None:

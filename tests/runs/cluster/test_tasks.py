@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from bakeoff.runs import elimination
-from bakeoff.runs.board import Happening, RunBegan, RunEnded, Told
+from bakeoff.runs.board import Doing, Happening, RunBegan, RunEnded, Told
 from bakeoff.runs.cluster import cluster, errand, nodes, tasks
 from bakeoff.runs.cluster.cluster import Cluster
 from bakeoff.runs.cluster.errand import Brought, Errand, carried_out
@@ -60,7 +60,8 @@ def test_the_same_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_what_is_told(tmp_path: Path) -> None:
-    """Each run begins once, says what it says once, and ends with the seconds that it took."""
+    """Each run begins once, says what it says once, and ends with the seconds that it took; that it
+    is over is told when it is, and not only at its turn."""
     told: list[Happening] = []
     ray = Pretended()
     baked(tmp_path, tiny("a"), epochs=3.0, listen=told.append, elsewhere=Cluster(ray, "ray"))
@@ -69,6 +70,8 @@ def test_what_is_told(tmp_path: Path) -> None:
     assert [round(one.place, 3) for one in looks] == [0.333, 0.667, 1.0]
     (end,) = [one for one in told if isinstance(one, RunEnded)]
     assert end.seconds > 0
+    over = Doing(text="1 of 1 runs are over on ray")
+    assert told.index(over) < told.index(end)
     assert Folder(path=tmp_path).journal.past().ended["a-0"].seconds == round(end.seconds, 3)
     (task,) = [one for one in ray.sent if one.work is carried_out]
     assert task.options == {"name": "a-0", "num_cpus": 1, "num_gpus": 0, "max_retries": 0}
