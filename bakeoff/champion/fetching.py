@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock
 
 from bakeoff.champion import archive, manifest
 from bakeoff.champion.place import FOLDER, placed
@@ -40,7 +41,8 @@ def _fetched(place: Remote) -> Path:
         return _file(place)
     raise DataError(
         f"the champion {place.name}",
-        f"is not there: neither a {archive.SUFFIX} file nor a folder with a {manifest.FILE}",
+        f"is not there, or may not be read: neither a {archive.SUFFIX} file nor a folder with a "
+        f"{manifest.FILE}",
         suggestion="Look at the URL, and at whether what it names was written whole.",
     )
 
@@ -64,11 +66,11 @@ def _folder(place: Remote, below: str) -> Path:
             (made / manifest.FILE).write_bytes(content)
             if signed:
                 (made / manifest.SIGNATURE).write_bytes(signature)
-            for path in manifest.entries(content, name):
+            for path, (_, size) in manifest.entries(content, name).items():
                 target = made / path
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with target.open("xb") as file:
-                    place.fetch(below + path, file)
+                    place.fetch(below + path, file, most=size)
             # What does not hold together never becomes an entry.
             manifest.verify(made, name)
     return folder
@@ -76,14 +78,18 @@ def _folder(place: Remote, below: str) -> Path:
 
 def _file(place: Remote) -> Path:
     folder = cache_folder() / "champions"
+    path = folder / f".fetched-{hashlib.sha256(place.name.encode()).hexdigest()[:32]}"
     with writing("the fetched champion", folder):
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".fetched-", dir=folder) as held:
-            path = Path(held, place.name.rpartition("/")[2])
-            with path.open("xb") as file:
-                place.fetch("", file)
-            with _called(path, place.name):
-                return archive.unpacked(path)[0]
+        # One at a time, and in the place of what somebody left who was killed.
+        with FileLock(path.with_name(f"{path.name}.lock")):
+            try:
+                with path.open("wb") as file:
+                    place.fetch("", file)
+                with _called(path, place.name):
+                    return archive.unpacked(path)[0]
+            finally:
+                path.unlink(missing_ok=True)
 
 
 @contextmanager

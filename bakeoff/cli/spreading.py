@@ -56,8 +56,7 @@ def spread(
     _check(count, alone)
     if count == 1:
         return
-    if device != "cpu":
-        _check_room(count, device)
+    _check_room(count, device)
     verb, *rest = context.obj
     raise typer.Exit(
         launch(
@@ -86,13 +85,21 @@ def _check(count: int, alone: Mapping[str, bool]) -> None:
 def _check_room(count: int, device: str | None) -> None:
     from torch import cuda
 
+    from bakeoff.data import machine
     from bakeoff.training.device import choose
 
     kind = choose(device).place.type
+    if kind == "cpu":
+        # Two can be tried anywhere; a process that has to wait for a processor helps nobody.
+        most = max(2, machine.look().cores)
+        if count > most:
+            rule = f"must be at most {most}, as there are no more processors to share out"
+            raise SpecError("--devices", rule, count)
+        return
     if kind == "cuda" and device not in (None, "cuda"):
         suggestion = "Write --device cuda; CUDA_VISIBLE_DEVICES says which."
         raise SpecError("--device", "must name no single GPU beside --devices", device, suggestion)
-    usable = {"cuda": cuda.device_count(), "mps": 1}.get(kind, count)
+    usable = {"cuda": cuda.device_count(), "mps": 1}[kind]
     if count > usable:
         rule = f"must be at most {usable}, the GPUs that are usable here"
         raise SpecError("--devices", rule, count, "Or train on the processors: --device cpu.")

@@ -37,7 +37,8 @@ def sharded(
     written there if nobody has yet."""
     told = f"{SCHEMA} {dataset.digest} {digest_of(dataset, preprocess)}"
     place = f"{url.rstrip('/')}/{hashlib.sha256(told.encode()).hexdigest()[:32]}"
-    # Processes of one machine write once. Those of others may write too: the same bytes.
+    # Processes of one machine write once. Those of others may write too, and their decoders may
+    # differ: a shard is named by what is in it, so that nobody's index names another's shards.
     lock = cache_folder() / "packs" / f".{place.rpartition('/')[2]}.shards.lock"
     if not remote(place).has(INDEX):
         with writing("the lock of shards", lock):
@@ -81,7 +82,10 @@ def shard(
     for name, of_part in rows.items():
         count = max(1, round(len(of_part) * pictures[0].nbytes / size))
         for number, some in enumerate(np.array_split(of_part, min(count, len(of_part)))):
-            written.append(_written(place, f"{name}-{number:05d}.npy", name, pictures, some))
+            content = _file(_gathered(pictures, some))
+            file = f"{name}-{number:05d}-{hashlib.sha256(content).hexdigest()[:12]}.npy"
+            told = _put(place, file, content)
+            written.append(Shard(file=file, part=name, pictures=len(some), **told))
             done += len(some)
             progress("writing shards", done, total)
     numbers = np.concatenate(list(rows.values()))
@@ -95,10 +99,11 @@ def shard(
         "classes": list(dataset.classes),
         "shape": list(pictures.shape[1:]),
         "seed": seed,
-        "files": {name: _put(place, name, array) for name, array in files.items()},
+        "files": {name: _put(place, name, _file(array)) for name, array in files.items()},
         "shards": [asdict(one) for one in written],
     }
-    place.write(INDEX, (json.dumps(index, indent=2, ensure_ascii=False) + "\n").encode())
+    if not place.has(INDEX):
+        place.write(INDEX, (json.dumps(index, indent=2, ensure_ascii=False) + "\n").encode())
     return opened(url)
 
 
@@ -113,24 +118,24 @@ def _drawn(dataset: Dataset, name: str, seed: int) -> npt.NDArray[np.int64]:
     return rows[order(len(rows), seed, 0)] if name == "train" else rows
 
 
-def _written(
-    place: Remote,
-    file: str,
-    part: str,
-    pictures: npt.NDArray[np.uint8],
-    rows: npt.NDArray[np.int64],
-) -> Shard:
+def _gathered(
+    pictures: npt.NDArray[np.uint8], rows: npt.NDArray[np.int64]
+) -> npt.NDArray[np.uint8]:
     held = np.empty((len(rows), *pictures.shape[1:]), np.uint8)
     # Read in the order they lie in the pack.
     by_place = np.argsort(rows, kind="stable")
     held[by_place] = pictures[rows[by_place]]
-    return Shard(file=file, part=part, pictures=len(rows), **_put(place, file, held))
+    return held
 
 
-def _put(place: Remote, name: str, array: npt.NDArray[Any]) -> dict[str, Any]:
-    """Write an array, so that any NumPy reads it; its size and SHA-256."""
+def _file(array: npt.NDArray[Any]) -> bytes:
+    """An array as any NumPy reads it."""
     buffer = io.BytesIO()
     np.save(buffer, array, allow_pickle=False)
-    content = buffer.getvalue()
+    return buffer.getvalue()
+
+
+def _put(place: Remote, name: str, content: bytes) -> dict[str, Any]:
+    """Write a file; its size and SHA-256."""
     place.write(name, content)
     return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}

@@ -39,8 +39,11 @@ LABELS = "labels.npy"
 NUMBERS = "numbers.npy"
 SCHEMA = 1
 
-_FILE = re.compile(r"[a-z]+-\d{5,}\.npy")
-_AGAIN = "Write the shards again, or get that file again from where it came from."
+_FILE = re.compile(r"[a-z]+-\d{5,}-[0-9a-f]{12}\.npy")
+_AGAIN = (
+    "Get that file again from where it came from; or delete the folder that it is in, and the "
+    "command that wrote the shards writes them again."
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -222,8 +225,8 @@ def opened(url: str, *, lanes: int = 8, window: int = 2, ahead: int = 8) -> Shar
     place = remote(url)
     name = place.shown(INDEX)
     if not place.has(INDEX):
-        rule = "is not there: these are no shards, or they were not written to the end"
-        raise DataError(name, rule, suggestion="Write them again.")
+        rule = "is not there, or may not be read: no shards, or they were not written to the end"
+        raise DataError(name, rule, suggestion="Look at the URL, or write them again.")
     content = place.read(INDEX)
     try:
         told = json.loads(content)
@@ -232,7 +235,7 @@ def opened(url: str, *, lanes: int = 8, window: int = 2, ahead: int = 8) -> Shar
             return _described(
                 place, told, lanes=lanes, window=window, ahead=ahead, digest=_sha256(content)
             )
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise DataError(name, "is not what was written", suggestion=_AGAIN) from None
     rule = f"is of schema {told['schema']!r}, and this Bakeoff reads {SCHEMA}"
     raise DataError(name, rule, suggestion="Use the Bakeoff that wrote it.")

@@ -181,7 +181,7 @@ def _number(
     environment: Mapping[str, str], name: str, lowest: int, highest: int | None = None
 ) -> int:
     found = environment.get(name)
-    if found is not None and found.isdigit():
+    if found is not None and found.isdecimal():
         number = int(found)
         if number >= lowest and (highest is None or number <= highest):
             return number

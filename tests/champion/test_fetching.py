@@ -6,6 +6,7 @@ import errno
 import importlib
 import io
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,9 +46,9 @@ def fetched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
     fetch = Remote.fetch
 
-    def watched(self: Remote, name: str, file: Any) -> None:
+    def watched(self: Remote, name: str, file: Any, **rest: Any) -> None:
         found.append(name)
-        fetch(self, name, file)
+        fetch(self, name, file, **rest)
 
     monkeypatch.setattr(Remote, "fetch", watched)
     return found
@@ -191,8 +192,8 @@ def test_what_is_not_there(champion: Path, bucket: str) -> None:
     """Nothing, half of a champion, or something else."""
     look = "Look at the URL, and at whether what it names was written whole."
     assert refused(f"{bucket}/no") == (
-        f"the champion {bucket}/no is not there: neither a .bakeoff file nor a folder with a "
-        f"manifest.json. {look}"
+        f"the champion {bucket}/no is not there, or may not be read: neither a .bakeoff file nor "
+        f"a folder with a manifest.json. {look}"
     )
     assert refused(f"{bucket}/no.bakeoff") == f"{bucket}/no.bakeoff is not there. {look}"
     url = put(champion, f"{bucket}/champion")
@@ -231,9 +232,12 @@ def test_a_protocol_that_wants_a_package(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (PermissionError("no"), "may not be read by whoever runs this. Look at the credentials"),
         (OSError(5, "broken"), "cannot be read (OSError: [Errno 5] broken). Look at the"),
         (RuntimeError("a\nb"), "cannot be read (RuntimeError: a). Look at the credentials"),
+        (
+            RuntimeError("403, url='https://me:w@rd@host/a?X=secret', me:word@b, s3://k:s@c?s=1."),
+            "cannot be read (RuntimeError: 403, url='https://host/a', me:word@b, s3://c). Look at",
+        ),
     ],
 )
 def test_a_storage_that_refuses(
@@ -244,11 +248,64 @@ def test_a_storage_that_refuses(
     def refuse(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(fsspec.filesystem("memory"), "isfile", refuse)
+    monkeypatch.setattr(fsspec.filesystem("memory"), "info", refuse)
     monkeypatch.setattr(fsspec.filesystem("memory"), "open", refuse)
     assert f"{bucket}/a/manifest.json {said}" in refused(f"{bucket}/a")
-    text = refused("memory://me:word@bucket/a.bakeoff?signature=secret")
+    text = refused("memory://me:w@rd@bucket/a.bakeoff?signature=secret")
     assert text.startswith(f"memory://bucket/a.bakeoff {said}")
+
+
+def test_a_storage_that_may_not_be_listed(
+    champion: Path, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It refuses what is missing, as it does what is not for everybody: a champion without a
+    signature is opened, and what may be either is said."""
+    url = put(champion, f"{bucket}/run/champion")
+    storage = fsspec.filesystem("memory")
+    known = storage.info
+
+    def info(path: str, **rest: object) -> Any:
+        if not storage.exists(path):
+            raise PermissionError(path)
+        return known(path, **rest)
+
+    monkeypatch.setattr(storage, "exists", lambda path: path in storage.store)
+    monkeypatch.setattr(storage, "info", info)
+    assert bakeoff.open(f"{bucket}/run").digest == bakeoff.open(url).digest
+    assert f"the champion {bucket}/no is not there, or may not be read:" in refused(f"{bucket}/no")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError("no")
+
+    monkeypatch.setattr(storage, "open", refuse)
+    assert refused(f"{bucket}/a.bakeoff").startswith(
+        f"{bucket}/a.bakeoff may not be read by whoever runs this. Look at the credentials"
+    )
+
+
+def test_what_a_killed_one_left(
+    champion: Path, bucket: str, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that was half fetched when its process was killed is the next one's to take away."""
+    url = put(archive.pack(champion, tmp_path / "mine.bakeoff"), f"{bucket}/mine.bakeoff")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", lambda path, **rest: None)
+        bakeoff.open(url)
+    assert len(left(cache)) == 2
+    (half,) = (cache / "champions" / name for name in left(cache) if name.startswith("."))
+    half.write_bytes(half.read_bytes() * 2)
+    assert bakeoff.open(url).digest == bakeoff.open(champion).digest
+    assert len(left(cache)) == 1
+
+
+def test_a_file_without_an_end(champion: Path, bucket: str, cache: Path) -> None:
+    """Of what is longer than its manifest says little more is fetched."""
+    big = (champion / "README.md").read_bytes() + bytes(20 << 20)
+    url = put(champion, f"{bucket}/champion")
+    fsspec.filesystem("memory").pipe_file("/bucket/champion/README.md", big)
+    (said,) = re.findall(r"README\.md of .* it has ([\d,]+) bytes instead of", refused(url))
+    assert int(said.replace(",", "")) < 2 << 20
+    assert left(cache) == []
 
 
 def test_a_full_disk_is_the_disks_fault(
@@ -263,7 +320,7 @@ def test_a_full_disk_is_the_disks_fault(
         def write(self, content: Any) -> int:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    def to_full(self: Remote, name: str, file: Any) -> None:
+    def to_full(self: Remote, name: str, file: Any, **_: object) -> None:
         fetch(self, name, Full())
 
     monkeypatch.setattr(Remote, "fetch", to_full)

@@ -9,14 +9,19 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+import typer
 
 from bakeoff.cli import main
-from bakeoff.cli.spreading import goes_on
+from bakeoff.cli.spreading import goes_on, in_team
+from bakeoff.data import machine
+from bakeoff.runs.launch import LOST, Launched
 from bakeoff.runs.run import Run
+from bakeoff.spec.errors import TeamError
 
 TINY = '''
 """A recipe of one's own."""
@@ -56,6 +61,11 @@ def command(folder: Path, out: Path) -> list[str]:
             "--devices must be at most 2, the GPUs that are usable here, but is 3. Or train on the "
             "processors: --device cpu.",
         ),
+        (
+            ["--devices", "5000", "--device", "cpu"],
+            "--devices must be at most 4, as there are no more processors to share out, but is "
+            "5000.",
+        ),
         (["--devices", "3"], "--devices must be at most 2, the GPUs that are usable here"),
         (
             ["--devices", "2", "--device", "cuda:1"],
@@ -79,6 +89,8 @@ def test_the_users_mistakes(
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: "Fast")
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda place: (9, 0))
     monkeypatch.setattr("bakeoff.runs.launch.launch", None)
+    here = replace(machine.look(), cores=4)
+    monkeypatch.setattr(machine, "look", lambda *root: here)
     typed = ["train", "digits", "cnn3", "--out", str(tmp_path / "run"), *words]
     assert main(typed) == 2
     assert f"Error: {message}" in capsys.readouterr().err
@@ -121,6 +133,19 @@ def test_what_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert not goes_on(tmp_path, False)
     monkeypatch.setenv("BAKEOFF_LAUNCHED", "7 1.250")
     assert goes_on(tmp_path / "none", True)
+
+
+def test_a_process_of_a_team_holds_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It leaves when whoever started it is gone, goes on from that one's age, and leaves it to that
+    one to tell of a team that broke."""
+    held: list[Launched] = []
+    monkeypatch.setattr(Launched, "hold_on", lambda starter: held.append(starter))
+    monkeypatch.setenv("BAKEOFF_LAUNCHED", "7 1.250")
+    with pytest.raises(typer.Exit) as caught, in_team() as age:
+        assert age == 1.25
+        assert held == [Launched(line=7, age=1.25)]
+        raise TeamError("the team", "fell apart")
+    assert caught.value.exit_code == LOST
 
 
 @pytest.mark.parametrize("typed", [True, False])

@@ -79,7 +79,8 @@ def test_it_starts_the_service() -> None:
 
 def test_no_digest_is_made_up() -> None:
     """The base is a tag, which whoever builds may replace by the digest that they know."""
-    assert step("ARG") == "PYTHON=python:3.11-slim"
+    given = [line.removeprefix("ARG ") for line in STEPS if line.startswith("ARG ")]
+    assert given == ["PYTHON=python:3.11-slim", "PROTOCOLS="]
     assert [line for line in STEPS if line.startswith("FROM ")] == [
         "FROM ${PYTHON} AS build",
         "FROM ${PYTHON}",

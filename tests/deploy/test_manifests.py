@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from bakeoff.serving.journal.scribe import Keep
 from bakeoff.serving.openapi import described
 from bakeoff.serving.settings import Settings
 from bakeoff.spec.amounts import parse_duration
+from bakeoff.version import __version__
 from tests.deploy.manifests import (
     DEPLOY,
     KUBERNETES,
@@ -118,13 +120,26 @@ def test_an_overlay_changes_settings_that_there_are() -> None:
     assert set(own) <= set(settings("kubernetes/base/kustomization.yaml"))
 
 
-def test_there_is_time_to_end() -> None:
+@pytest.mark.parametrize("name", PODS)
+def test_there_is_time_to_end(name: str) -> None:
     """A pod is killed only after all that its end takes: preStop, grace, drain and the last 5 s."""
     given = settings("kubernetes/base/kustomization.yaml")
-    drain = parse_duration(given["DRAIN"], field="DRAIN")
-    sleep = PODS["base"]["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
-    needed = sleep + Settings(champion=None).grace + drain + 5
-    assert PODS["base"]["terminationGracePeriodSeconds"] >= needed
+    (container,) = PODS[name]["containers"]
+    (word,) = (one for one in container["args"] if one.startswith("--drain="))
+    drain = word.partition("=")[2].replace("$(DRAIN)", given["DRAIN"])
+    sleep = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
+    needed = sleep + Settings(champion=None).grace + parse_duration(drain, field="DRAIN") + 5
+    # Kubernetes' own, where nothing is said.
+    assert PODS[name].get("terminationGracePeriodSeconds", 30) >= needed
+
+
+def test_a_journal_has_room() -> None:
+    """A pod whose journal is a file is not evicted before the journal is cut."""
+    (data,) = (one for one in PODS["base"]["volumes"] if one["name"] == "data")
+    size = data["emptyDir"]["sizeLimit"]
+    assert size.endswith("Gi")
+    # Bytes a row as docs/decisions/journal.md measured them.
+    assert int(size[:-2]) * 2**30 > 1.5 * 505 * (Keep().rows or 0)
 
 
 @pytest.mark.parametrize("name", PODS)
@@ -188,6 +203,33 @@ def test_all_that_selects_finds_the_pods() -> None:
     )
     assert scaling["spec"]["scaleTargetRef"]["name"] == DEPLOYMENT["metadata"]["name"]
     assert "replicas" not in DEPLOYMENT["spec"]
+
+
+def test_one_may_always_go() -> None:
+    """Of as many replicas as there are at least, one may be taken away, and another is left."""
+    least = document("kubernetes/base/scaling.yaml")["spec"]["minReplicas"]
+    away = document("kubernetes/base/disruption.yaml")["spec"]["maxUnavailable"]
+    assert 1 <= away < least
+
+
+def test_a_pod_reaches_database_and_names() -> None:
+    """In the overlay, and nothing else; in the base nothing."""
+    base, outside = (
+        document(f"kubernetes/{name}/network.yaml")["spec"]
+        for name in ("base", "overlays/production")
+    )
+    assert "egress" not in base and set(base["policyTypes"]) == {"Ingress", "Egress"}
+    assert [rule["ports"] for rule in outside["egress"]] == [
+        [{"port": 5432}],
+        [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}],
+    ]
+
+
+def test_images_are_of_this_version() -> None:
+    """What a cluster is told to run is what these files were written for."""
+    (image,) = documents(PRODUCTION / "kustomization.yaml")[0]["images"]
+    assert image["newTag"] == __version__
+    assert RUNTIME["spec"]["containers"][0]["image"].endswith(f":{__version__}")
 
 
 def test_ports_are_those_of_the_pod() -> None:

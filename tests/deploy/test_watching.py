@@ -18,6 +18,7 @@ from tests.deploy.manifests import DEPLOY, document, documents, required
 
 pytest.importorskip("prometheus_client")
 
+from bakeoff.serving.journal.writer import State
 from bakeoff.serving.metrics import Metrics
 
 yaml = required("yaml")
@@ -37,10 +38,13 @@ ENDS = {
 
 @pytest.fixture(scope="module")
 def told() -> set[str]:
-    """The names of all series that the service tells of itself."""
+    """The names of all series that a service with a journal tells of itself."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("PROMETHEUS_MULTIPROC_DIR", raising=False)
         metrics = Metrics(routes=())
+    metrics.journal(
+        State(text="ok", waiting=0, waiting_bytes=0, written=0, dropped=0, pictures_lost=0)
+    )
     return {
         family.name + end
         for family in metrics.registry.collect()

@@ -195,6 +195,7 @@ def test_the_place_in_the_team_is_torchruns() -> None:
             "the environment variable LOCAL_WORLD_SIZE must be 1 to 8, but is 'missing'.",
         ),
         ({"RANK": "-1"}, "RANK must be 0 to 7, but is '-1'."),
+        ({"RANK": "²"}, "RANK must be 0 to 7, but is '²'."),
         ({"WORLD_SIZE": "1"}, "RANK must be 0 to 0, but is '5'."),
     ],
 )
