@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from bakeoff.champion.place import WORD
 from bakeoff.cli.options import Debug, Json, Quiet, complete_data, complete_path, whole_number
 from bakeoff.spec.errors import DataError
 
@@ -99,7 +100,8 @@ Given = Annotated[
     Path,
     typer.Argument(
         metavar="CHAMPION",
-        help="The folder of a champion; but to sign, also boxed: the one that comes with Bakeoff.",
+        help="The folder of a champion; but to sign, also "
+        f"{WORD}: the one that comes with Bakeoff.",
         autocompletion=complete_path,
         show_default=False,
     ),

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from bakeoff.cli.options import Debug, Json, Quiet, complete_path
+from bakeoff.champion.place import WORD, placed
+from bakeoff.cli.options import Debug, Json, Quiet, complete_champion
 
 __all__ = ["deploy"]
 
@@ -15,8 +16,9 @@ Which = Annotated[
     Path | None,
     typer.Argument(
         metavar="CHAMPION",
-        help="A champion's folder or .bakeoff file, the folder of a bake-off, or a URL of one.",
-        autocompletion=complete_path,
+        help="A champion's folder or .bakeoff file, the folder of a bake-off, a URL of either, or "
+        f"{WORD}: the one that comes with Bakeoff.",
+        autocompletion=complete_champion,
         show_default=False,
     ),
 ]
@@ -89,7 +91,7 @@ def _message(
             between(f"--{name}", value, 0.0, 1.0, "It is a share of the requests.")
             mode, share = name, value
     # The service may have been started elsewhere.
-    path = url_of(which) or str(which.expanduser().resolve())
+    path = url_of(which) or str(placed(which).resolve())
     return {"do": "deploy", "champion": path, "mode": mode, "share": share}
 
 

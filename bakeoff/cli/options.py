@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from bakeoff.champion.place import WORD
+
 __all__ = [
     "BUILT_IN_DATA",
     "ChampionPath",
@@ -54,8 +56,8 @@ def complete_path(incomplete: str) -> list[CompletionItem]:
 
 def complete_champion(incomplete: str) -> list[CompletionItem]:
     """The word for the champion that comes along, then paths."""
-    boxed = ("boxed", "the champion that comes with Bakeoff: ten things in pictures of 32×32")
-    return [boxed] * boxed[0].startswith(incomplete) + paths(incomplete)
+    boxed = (WORD, "the champion that comes with Bakeoff: ten things in pictures of 32×32")
+    return [boxed] * WORD.startswith(incomplete) + paths(incomplete)
 
 
 def complete_data(incomplete: str) -> list[CompletionItem]:
@@ -86,8 +88,8 @@ ChampionPath = Annotated[
     Path,
     typer.Argument(
         metavar="CHAMPION",
-        help="Folder of a champion or of its bake-off, a .bakeoff file, or a URL of one; or boxed: "
-        "the one that comes with Bakeoff.",
+        help="Folder of a champion or of its bake-off, a .bakeoff file, or a URL of one; or "
+        f"{WORD}: the one that comes with Bakeoff.",
         autocompletion=complete_champion,
         show_default=False,
     ),

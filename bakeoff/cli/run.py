@@ -219,10 +219,7 @@ def run(
         with elsewhere(on, via, out) as where:
             dataset = loaded(say, source, plan, labels=question.labels, **how)
             result = _baked(say, question, dataset, folder, on, device=chosen, elsewhere=where)
-        _show(result, say)
-        if question.champion and result.champion is None:
-            # What was said of it is for the user to mend; what was found stands.
-            raise typer.Exit(USER)
+        _show(result, say, crowned=question.champion)
 
 
 def _refuse_torchrun() -> None:
@@ -338,14 +335,15 @@ def _crown(say: Session, result: Result, dataset: Dataset, progress: Progress) -
         say.aside(f"There is no champion: {error}")
 
 
-def _show(result: Result, say: Session) -> None:
+def _show(result: Result, say: Session, *, crowned: bool) -> None:
     if say.as_json:
-        crowned = None if result.champion is None else str(result.champion)
-        say.document({"bakeoff": str(result.path), "champion": crowned, **result.facts})
+        champion = None if result.champion is None else str(result.champion)
+        say.document({"bakeoff": str(result.path), "champion": champion, **result.facts})
     else:
         from bakeoff.cli.scoreboard import show
 
         show(result, say.console)
-    if result.facts["verdict"]["winner"] is None:
-        # The verdict says why, which is for the user to mend.
+    lacks_champion = crowned and result.champion is None
+    if result.facts["verdict"]["winner"] is None or lacks_champion:
+        # It was said why, which is for the user to mend.
         raise typer.Exit(USER)

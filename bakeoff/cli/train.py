@@ -262,7 +262,7 @@ def _run(
     if not outcome.finished:
         if say.as_json:
             say.document({"run": str(folder), "finished": False})
-        say.aside(
+        say.parting(
             f"Stopped, with a checkpoint in {folder}. Go on with the same command and "
             f"--out {folder} --resume."
         )

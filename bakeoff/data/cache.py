@@ -19,7 +19,7 @@ from filelock import FileLock
 
 from bakeoff.spec.errors import CacheError
 
-__all__ = ["cache_folder", "entry", "sync", "writing"]
+__all__ = ["cache_folder", "entry", "sync", "sync_one", "writing"]
 
 ENVIRONMENT = "BAKEOFF_DATA"
 _SYNCED_AT_ONCE = 16
@@ -101,11 +101,20 @@ def entry(path: Path, what: str) -> Iterator[Path | None]:
                 yield made
                 sync(made)
                 made.rename(path)
-                _sync_one(path.parent)
+                sync_one(path.parent)
         finally:
             shutil.rmtree(made, ignore_errors=True)
     finally:
         lock.release()
+
+
+def sync_one(path: Path) -> None:
+    """Have a file on the disk; or, of a folder, the names in it."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def sync(folder: Path) -> None:
@@ -114,7 +123,7 @@ def sync(folder: Path) -> None:
     # some milliseconds, which is an hour for a million.
     with ThreadPoolExecutor(_SYNCED_AT_ONCE) as pool:
         for root, _, files in os.walk(folder):
-            for _done in pool.map(_sync_one, (Path(root, name) for name in (*files, "."))):
+            for _done in pool.map(sync_one, (Path(root, name) for name in (*files, "."))):
                 pass
 
 
@@ -122,11 +131,3 @@ def _remove_abandoned(path: Path) -> None:
     # Only under the lock: whoever was making this entry is gone.
     for left in path.parent.glob(f".{path.name}.*.making"):
         shutil.rmtree(left, ignore_errors=True)
-
-
-def _sync_one(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import time
 import traceback
@@ -15,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from bakeoff.serving import identity
 from bakeoff.serving.admission import Full
 from bakeoff.serving.logs import Log
 from bakeoff.serving.problems import PAUSE, Problem, Refused, no_room
@@ -55,7 +55,7 @@ class Front:
         if scope["type"] != "http":
             return
         began = time.perf_counter()
-        request = os.urandom(8).hex()
+        request = identity.new()
         state: State = scope.setdefault("state", {})
         # There is no application around the routes; without one they would answer in plain text.
         scope["app"] = self

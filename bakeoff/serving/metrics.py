@@ -7,8 +7,10 @@ prometheus_client decides when it is imported.
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -44,6 +46,8 @@ class Metrics:
         self._known: dict[tuple[str, int], Counter] = {}
         self._model: tuple[str, str, str] | None = None
         self._seen: dict[str, int] = {}
+        self._journal: _Journal | None = None
+        self._journal_lock = threading.Lock()
         self._requests()
         self._work()
         self._watching()
@@ -119,16 +123,20 @@ class Metrics:
 
     def journal(self, state: State) -> None:
         """How the journal is; counts are those since the process began."""
-        self.journal_up.set(state.is_ok)
-        self.journal_waiting.set(state.waiting)
-        self.journal_waiting_bytes.set(state.waiting_bytes)
-        for what, counter, count in (
-            ("written", self.journal_written, state.written),
-            ("dropped", self.journal_dropped, state.dropped),
-            ("pictures", self.journal_pictures, state.pictures_lost),
-        ):
-            counter.inc(max(0, count - self._seen.get(what, 0)))
-            self._seen[what] = count
+        with self._journal_lock:
+            if self._journal is None:
+                self._journal = _Journal(self.registry)
+            series = self._journal
+            series.up.set(state.is_ok)
+            series.waiting.set(state.waiting)
+            series.waiting_bytes.set(state.waiting_bytes)
+            for what, counter, count in (
+                ("written", series.written, state.written),
+                ("dropped", series.dropped, state.dropped),
+                ("pictures", series.pictures, state.pictures_lost),
+            ):
+                counter.inc(max(0, count - self._seen.get(what, 0)))
+                self._seen[what] = count
 
     def process(self) -> None:
         """Memory and time of this process: one look, to be taken now and then."""
@@ -198,18 +206,7 @@ class Metrics:
         )
 
     def _watching(self) -> None:
-        def gauge(name: str, text: str, mode: str, labels: Sequence[str] = ()) -> Gauge:
-            return Gauge(
-                f"bakeoff_{name}",
-                text,
-                labels,
-                registry=self.registry,
-                multiprocess_mode=mode,  # type: ignore[arg-type]
-            )
-
-        def counter(name: str, text: str) -> Counter:
-            return Counter(f"bakeoff_{name}", text, registry=self.registry)
-
+        gauge = partial(_gauge, self.registry)
         self.drift = gauge(
             "drift_score", "How far a figure is from validation.", "livemax", ("figure",)
         )
@@ -222,17 +219,41 @@ class Metrics:
             "livemax",
             ("name", "digest", "version"),
         )
-        self.journal_up = gauge("journal_up", "1 if all is written down.", "livemin")
-        self.journal_waiting = gauge("journal_waiting_entries", "Not yet written.", "livesum")
-        self.journal_waiting_bytes = gauge("journal_waiting_bytes", "Not yet written.", "livesum")
-        self.journal_written = counter("journal_written_entries", "Entries written.")
-        self.journal_dropped = counter("journal_dropped_entries", "Entries lost.")
-        self.journal_pictures = counter("journal_lost_pictures", "Pictures that were not kept.")
         self.memory = gauge("worker_memory_bytes", "Resident memory of a process.", "liveall")
         self.cpu = gauge("worker_cpu_seconds", "Processor time of a process.", "liveall")
 
     def _seconds(self, name: str, text: str) -> Histogram:
         return Histogram(f"bakeoff_{name}_seconds", text, registry=self.registry, buckets=_SECONDS)
+
+
+class _Journal:
+    """Its series. Where none is kept there are none: a 0 would be taken for one that is down."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def gauge(name: str, text: str, mode: str) -> Gauge:
+            return _gauge(registry, f"journal_{name}", text, mode)
+
+        def counter(name: str, text: str) -> Counter:
+            return Counter(f"bakeoff_journal_{name}", text, registry=registry)
+
+        self.up = gauge("up", "1 if all is written down.", "livemin")
+        self.waiting = gauge("waiting_entries", "Not yet written.", "livesum")
+        self.waiting_bytes = gauge("waiting_bytes", "Not yet written.", "livesum")
+        self.written = counter("written_entries", "Entries written.")
+        self.dropped = counter("dropped_entries", "Entries lost.")
+        self.pictures = counter("lost_pictures", "Pictures that were not kept.")
+
+
+def _gauge(
+    registry: CollectorRegistry, name: str, text: str, mode: str, labels: Sequence[str] = ()
+) -> Gauge:
+    return Gauge(
+        f"bakeoff_{name}",
+        text,
+        labels,
+        registry=registry,
+        multiprocess_mode=mode,  # type: ignore[arg-type]
+    )
 
 
 def _text(name: str) -> str:

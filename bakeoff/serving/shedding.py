@@ -6,9 +6,9 @@ of a second.
 
 from __future__ import annotations
 
-import os
 import time
 
+from bakeoff.serving import identity
 from bakeoff.serving.logs import Log
 from bakeoff.serving.problems import no_room
 from bakeoff.serving.service import Service
@@ -37,7 +37,7 @@ class Shedding:
             return None
         self._service.recording.metrics.rejected(full.reason)
         self._note()
-        request = os.urandom(8).hex()
+        request = identity.new()
         problem = no_room(full.retry_after)
         body = problem.body(request)
         head = "".join(f"{name}: {value}\r\n" for name, value in problem.headers())

@@ -25,6 +25,7 @@ from safetensors.torch import load as tensors_from_bytes
 from safetensors.torch import save as bytes_from_tensors
 from torch import Tensor
 
+from bakeoff.data.cache import sync_one
 from bakeoff.spec.errors import CheckpointError
 from bakeoff.training.team import Team
 
@@ -176,7 +177,7 @@ def _write(made: Path, state: LoopState) -> None:
     inner = {"schema": SCHEMA, "step": state.step, "files": facts}
     manifest = {**inner, "sha256": _digest(inner)}
     _write_one(made / _MANIFEST, json.dumps(manifest, indent=1).encode())
-    _sync(made)
+    sync_one(made)
 
 
 def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -201,7 +202,7 @@ def _put(made: Path, path: Path) -> None:
         path.rename(aside)
     try:
         made.rename(path)
-        _sync(path.parent)
+        sync_one(path.parent)
     except OSError:
         if aside.exists() and not path.exists():
             aside.rename(path)
@@ -215,14 +216,6 @@ def _remove(path: Path) -> None:
         aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.aside")
         path.rename(aside)
         shutil.rmtree(aside)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _remove_abandoned(folder: Path) -> None:

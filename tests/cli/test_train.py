@@ -304,18 +304,18 @@ def started(words: list[str], **more: str) -> subprocess.Popen[str]:
 def test_stopped_by_a_signal(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, number: int
 ) -> None:
-    """A checkpoint, a line that says how to go on, exit code 130; and going on ends as if nothing
-    had happened."""
+    """A checkpoint, a line that says how to go on, said also with --quiet, exit code 130; and going
+    on ends as if nothing had happened."""
     recipe, out = own(tmp_path, 120), tmp_path / "run"
     words = ["train", "digits", recipe, "--out", str(out), *SMALL]
-    running = started(words)
+    running = started([*words, "--quiet"])
     while len(Run(path=out).events()) < 6 and running.poll() is None:
         time.sleep(0.005)
     running.send_signal(number)
     said, told = running.communicate(timeout=300)
     assert running.returncode == 130, told
     assert said == ""
-    assert told.endswith(
+    assert told == (
         f"Stopped, with a checkpoint in {out}. Go on with the same command and --out {out} "
         "--resume.\n"
     )

@@ -1,17 +1,7 @@
-"""What the tests of models share: one thread and the same random numbers each time."""
+"""What the tests of models share."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from tests.quiet import quiet_torch
 
-import pytest
-import torch
-
-
-@pytest.fixture(autouse=True)
-def _quiet_torch() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    yield
-    torch.set_num_threads(threads)
+__all__ = ["quiet_torch"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
 
 import pytest
 import torch
@@ -33,15 +32,6 @@ ALL = {**SCRATCH, **transfer.RECIPES}
 
 scratch = pytest.mark.parametrize("name", SCRATCH)
 every = pytest.mark.parametrize("name", ALL)
-
-
-@pytest.fixture(autouse=True)
-def _quiet_torch() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.mark.parametrize(

@@ -1,20 +1,7 @@
-"""What the tests of runs share: one thread, and torch's settings kept."""
+"""What the tests of runs share."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from tests.quiet import quiet_torch
 
-import pytest
-import torch
-
-
-@pytest.fixture(autouse=True)
-def _quiet_torch() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    exact = torch.are_deterministic_algorithms_enabled()
-    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    yield
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(exact, warn_only=warn_only)
+__all__ = ["quiet_torch"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -30,15 +29,6 @@ from tests.pictures import digit
 CLASSES = 4
 pytestmark = pytest.mark.slow
 every = pytest.mark.parametrize("name", sorted(set(RECIPES) - {"zero-shot-clip"}))
-
-
-@pytest.fixture(autouse=True)
-def _quiet_torch() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    yield
-    torch.set_num_threads(threads)
 
 
 def pictures(count: int = 32) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:

@@ -245,14 +245,19 @@ def test_asking_to_stop_while_features_are_extracted(tmp_path: Path) -> None:
 
 
 KILLED = """
-import sys, torch
+import sys, time, torch
 from pathlib import Path
 from bakeoff.runs import execute as wiring
 from bakeoff.training import engine
 from tests.runs.digits import run, recipe
 from tests.runs.test_execute_resuming import LONGER
 engine._BETWEEN, wiring.SAVE_EVERY = 0.0, 0.0
-run(Path(sys.argv[1]), LONGER, resume=sys.argv[2] == "resume")
+heard = iter(range(40))
+def listen(event):
+    # On a busy machine it must not come to its end before it is killed.
+    if next(heard, None) is None:
+        time.sleep(600)
+run(Path(sys.argv[1]), LONGER, resume=sys.argv[2] == "resume", listen=listen)
 """
 
 

@@ -199,7 +199,7 @@ def test_feedback(journalled: Within) -> None:
         answer = journalled.send("/feedback", {**said, **more})
         assert answer.status == 200, answer.body
         assert answer.json() == {"id": told["id"], "picture": 0, "outcome": "kept"}
-    for wrong in ({"picture": 1}, {"id": "0" * 16}):
+    for wrong in ({"picture": 1}, {"id": "0" * 24}):
         answer = journalled.send("/feedback", {**said, **wrong})
         assert answer.status == 404
         assert answer.json()["detail"].startswith("No picture of this id and place was answered")
@@ -338,7 +338,7 @@ def test_what_every_answer_has(service: Within) -> None:
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     answer = service.ask("GET", "/nothing", headers={"x-request-id": "a b\tc"})
-    assert re.fullmatch(r"[0-9a-f]{16}", answer.headers["x-request-id"])
+    assert re.fullmatch(r"[0-9a-f]{24}", answer.headers["x-request-id"])
     assert answer.json()["instance"].endswith(answer.headers["x-request-id"])
 
 

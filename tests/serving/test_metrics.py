@@ -94,6 +94,13 @@ def test_what_is_told() -> None:
     assert found["process_resident_memory_bytes",] > 1e6
 
 
+def test_no_journal_is_not_one_that_is_down() -> None:
+    """Where none is kept nothing is told of it."""
+    metrics = Metrics(routes=())
+    metrics.process()
+    assert b"journal" not in exposition(metrics.registry)
+
+
 def test_counts_of_the_journal_only_rise() -> None:
     """The journal tells totals; what is counted is by how much they rose."""
     metrics = Metrics(routes=())

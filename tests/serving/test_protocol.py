@@ -277,7 +277,10 @@ def test_a_name_that_was_given() -> None:
     """A model is known by the name that whoever runs the service gave it, and by no other."""
     with shared(name="birds-2") as service:
         assert service.ask("GET", "/v2/models/birds-2").json()["name"] == "birds-2"
-        assert service.ask("GET", "/v2/models/birds-2/ready").json() == {"name": "birds-2", "ready": True}
+        assert service.ask("GET", "/v2/models/birds-2/ready").json() == {
+            "name": "birds-2",
+            "ready": True,
+        }
         answer = service.send("/v2/models/birds-2/infer", {"inputs": [tensor(PNG)]})
         assert answer.json()["model_name"] == "birds-2"
         refused = service.ask("GET", MODEL)

@@ -80,6 +80,13 @@ class Traffic:
         for thread in self._threads:
             thread.join()
 
+    def goes_on(self, answers: int = 10) -> None:
+        """Wait for so many answers more."""
+        wanted, until = len(self.statuses) + answers, time.monotonic() + 60
+        while len(self.statuses) < wanted:
+            assert time.monotonic() < until, (self.statuses, self.failures)
+            time.sleep(0.02)
+
     def _ask(self, number: int) -> None:
         content = _picture(number)
         connection = http.client.HTTPConnection("127.0.0.1", self._service.port, timeout=60)
@@ -124,7 +131,7 @@ def test_its_end(service: Running) -> None:
     """A service that is asked to end answers what it was asked before, and leaves no process."""
     workers = service.workers()
     with Traffic(service) as traffic:
-        time.sleep(0.3)
+        traffic.goes_on()
         assert service.end() == 0
     assert traffic.failures == []
     assert set(traffic.statuses) == {200}
@@ -153,20 +160,16 @@ def test_a_worker_that_is_killed(service: Running) -> None:
     connection, nobody else does, and the service answers again on the same port."""
     before = service.workers()
     with Traffic(service, threads=3) as traffic:
-        time.sleep(0.3)
+        traffic.goes_on()
         os.kill(before[0], signal.SIGKILL)
         service.wait_for("worker ready")
-        answered = len(traffic.statuses)
-        until = time.monotonic() + 30
-        while len(traffic.statuses) < answered + 10 and time.monotonic() < until:
-            time.sleep(0.05)
+        traffic.goes_on()
     after = service.workers()
     assert len(after) == len(before)
     assert before[0] not in after
     assert len(traffic.failures) <= 3
     assert traffic.refused == 0
     assert set(traffic.statuses) == {200}
-    assert len(traffic.statuses) >= answered + 10
 
 
 def test_a_supervisor_that_is_killed(service: Running) -> None:

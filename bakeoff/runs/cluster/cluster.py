@@ -24,6 +24,7 @@ import torch
 
 from bakeoff.data.cache import writing
 from bakeoff.data.dataset import Dataset
+from bakeoff.data.remote import without_secrets
 from bakeoff.runs.board import Happening
 from bakeoff.runs.cluster import nodes, via
 from bakeoff.runs.cluster.errand import Brought, Errand
@@ -64,7 +65,7 @@ def joined(where: str, through: Via | None = None) -> Iterator[Cluster]:
     ray://HOST:PORT. Runs are kept `through` a URL while they are made, or else lie on a path that
     all share."""
     if not _ADDRESS.fullmatch(where):
-        raise SpecError("--on", "must be ray or ray://HOST:PORT", where)
+        raise SpecError("--on", "must be ray or ray://HOST:PORT", without_secrets(where))
     with _untold():
         ray = _ray()
         _join(ray, where)
@@ -261,9 +262,10 @@ def _refuse_silent(address: str, where: str) -> None:
     try:
         socket.create_connection((host.strip("[]"), int(port)), _KNOCK).close()
     except (OSError, ValueError, OverflowError) as error:
+        there = "it" if address == where else address
         why = (getattr(error, "strerror", None) or str(error) or "no answer").lower()
         raise DataError(
             f"--on {where}",
-            f"must lead to a Ray cluster, and {address} does not answer ({why})",
-            suggestion=_START,
+            f"must lead to a Ray cluster, and {there} does not answer ({why})",
+            suggestion="Look at the address, and at whether `ray start --head` was typed there.",
         ) from None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Condition, Event, Thread
 
+from bakeoff.serving import identity
 from bakeoff.serving.journal.address import Address
 from bakeoff.serving.journal.entry import Drift, Entry, Feedback, Outcome
 from bakeoff.serving.journal.pictures import Pictures
@@ -98,7 +99,9 @@ class Journal:
         if away or self._closing.is_set() or len(self._scribe.asked) >= _MOST_FEEDBACK:
             told.set_result("unavailable")
             return told
-        self._scribe.asked.append(Question(feedback, told, time.monotonic() + _PATIENCE))
+        # What was answered here is written before it is looked for; only others may be behind.
+        patience = _PATIENCE if identity.is_fresh(feedback.id) else 0.0
+        self._scribe.asked.append(Question(feedback, told, time.monotonic() + patience))
         self._wake.set()
         return told
 

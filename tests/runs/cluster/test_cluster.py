@@ -51,6 +51,11 @@ def test_what_is_no_address(where: str) -> None:
     assert refused(where) == f"--on must be ray or ray://HOST:PORT, but is {where!r}."
 
 
+def test_a_password_is_not_shown() -> None:
+    """As in every other URL."""
+    assert "secret" not in refused("ray://me:secret@head:10001")
+
+
 def test_without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
     """The command that installs it is given."""
 
@@ -71,9 +76,8 @@ def test_nobody_listens(init: list[BaseException], monkeypatch: pytest.MonkeyPat
         address = f"{HERE}:{free.getsockname()[1]}"
     init.append(AssertionError("it was tried"))
     assert refused(f"ray://{address}") == (
-        f"--on ray://{address} must lead to a Ray cluster, and ray://{address} does not answer "
-        "(connection refused). Start one with `ray start --head` here, or give --on "
-        "ray://HOST:PORT."
+        f"--on ray://{address} must lead to a Ray cluster, and it does not answer (connection "
+        "refused). Look at the address, and at whether `ray start --head` was typed there."
     )
     monkeypatch.setenv("RAY_ADDRESS", address)
     assert f"--on ray must lead to a Ray cluster, and {address} does not answer" in refused("ray")

@@ -46,7 +46,7 @@ def entry(number: int | str = 0, **changes: Any) -> Entry:
 def speech(number: int | str = 0, *, correct: bool = True, **changes: Any) -> Feedback:
     """What somebody says of that answer."""
     facts: dict[str, Any] = {"picture": 0, "at": datetime.now(UTC), "label": None, "key": None}
-    return Feedback(id=f"r{number}", correct=correct, **{**facts, **changes})
+    return Feedback(correct=correct, **{"id": f"r{number}", **facts, **changes})
 
 
 def drift(figure: str = "classes", **changes: Any) -> Drift:

@@ -1,0 +1,7 @@
+"""What the tests of recipes share."""
+
+from __future__ import annotations
+
+from tests.quiet import quiet_torch
+
+__all__ = ["quiet_torch"]
