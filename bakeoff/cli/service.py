@@ -13,7 +13,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from bakeoff.serving.logs import Log
 from bakeoff.serving.settings import Settings
@@ -24,14 +24,21 @@ __all__ = ["become", "main"]
 
 def become(settings: Settings, one: socket.socket, *, debug: bool) -> NoReturn:
     """End being what was started, and be the process that serves at `one`."""
-    # Not among the words: a database's URL may hold a password, and came by the environment.
-    with tempfile.TemporaryFile("w+", encoding="utf-8") as file:
+    # Not among the words: those who list processes see what was typed, and no more.
+    with _held() as file:
         json.dump({"settings": settings.to_json(), "debug": debug}, file)
         file.seek(0)
         os.set_inheritable(file.fileno(), True)
         sys.stdout.flush()
         words = ["-m", "bakeoff.cli.service", str(one.fileno()), str(file.fileno())]
         os.execv(sys.executable, [sys.executable, *words, *sys.argv[1:]])
+
+
+def _held() -> TextIO:
+    """A file without a name: in memory where that can be, as no folder may be there to write in."""
+    if sys.platform == "linux":
+        return os.fdopen(os.memfd_create("settings"), "w+", encoding="utf-8")
+    return tempfile.TemporaryFile("w+", encoding="utf-8")
 
 
 def main() -> int:
