@@ -13,6 +13,7 @@ import mmap
 import socket
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 __all__ = ["Accepting", "Counts"]
@@ -25,6 +26,9 @@ _SLACK = 8
 
 _TOGETHER = 16
 """Newcomers that are let in at once, at most: they take no longer than a picture."""
+
+_QUEUE = 1024
+"""Who may have knocked and not be let in yet, at most."""
 
 _AGAIN = 1.0
 """Seconds until the next try, where the system has no room for another connection."""
@@ -108,11 +112,16 @@ class Accepting:
         self._again = None
         self._loop.add_reader(self.listening, self._knocked)
 
-    def close(self) -> None:
-        """Nobody comes in any more."""
+    async def close(self) -> None:
+        """Nobody comes in any more, but for those who have knocked already: closing the socket
+        would throw them out."""
         if self._again is not None:
             self._again.cancel()
         self._loop.remove_reader(self.listening)
+        with suppress(OSError):
+            for _ in range(_QUEUE):
+                self._accept()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _knocked(self) -> None:
         for _ in range(_TOGETHER):
@@ -122,20 +131,23 @@ class Accepting:
                 return
             self._has_left = False
             try:
-                one, _ = self.listening.accept()
+                self._accept()
             except (BlockingIOError, ConnectionAbortedError):
                 # That was all, somebody else was quicker, or it has gone again.
                 return
             except OSError:
                 self._pause(_AGAIN)
                 return
-            self._heard()
-            one.setblocking(False)
-            if self._counts is not None:
-                self._counts.expect()
-            task = self._loop.create_task(self._let_in(one))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+
+    def _accept(self) -> None:
+        one, _ = self.listening.accept()
+        self._heard()
+        one.setblocking(False)
+        if self._counts is not None:
+            self._counts.expect()
+        task = self._loop.create_task(self._let_in(one))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _let_in(self, one: socket.socket) -> None:
         is_here = self._counts is None

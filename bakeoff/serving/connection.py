@@ -38,6 +38,9 @@ _UNREAD = 16_000_000
 _FLUSH = 30.0
 """Seconds for a client to read its last answer."""
 
+_LATEST = 1.0
+"""Seconds for whoever was let in last to ask, before the service ends."""
+
 
 class Connection(HttpToolsProtocol):
     """HTTP/1.1 on one connection."""
@@ -67,6 +70,7 @@ class Connection(HttpToolsProtocol):
 
     _timer: TimerHandle | None = None
     _closing: TimerHandle | None = None
+    _ending: TimerHandle | None = None
     _head = 0
     _is_head = True
     _unread = 0
@@ -89,7 +93,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
-        for timer in (self._closing, self._shed_later):
+        for timer in (self._closing, self._ending, self._shed_later):
             if timer is not None:
                 timer.cancel()
         # Also where something went wrong: else it keeps the connection in memory until it fires.
@@ -118,6 +122,9 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._is_head = True
+        if self._ending is not None:
+            self._ending.cancel()
+            self._ending = None
         if self._shed_later is not None:
             # Its answer has to go out before that to the next one.
             self._tell_shed()
@@ -161,6 +168,14 @@ class Connection(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(Problem(status=400, detail="This is not a request in HTTP/1.1."))
+
+    def shutdown(self) -> None:
+        # Whoever has just come in is about to ask; who has asked before has had an answer that
+        # closed the connection, or was silent since.
+        if self.cycle is None and not self.transport.is_closing():
+            self._ending = self.loop.call_later(_LATEST, self.transport.close)
+        else:
+            super().shutdown()
 
     def timeout_keep_alive_handler(self) -> None:
         # Whoever does not even read the answer would otherwise keep the connection.

@@ -67,7 +67,7 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         assert self._accepting is not None
-        self._accepting.close()
+        await self._accepting.close()
         await super().shutdown([self._listening])
 
     def _protocol(self) -> asyncio.Protocol:

@@ -53,7 +53,7 @@ def _let_in(listening: socket.socket, counts: list[Counts | None], clients: int)
             while sum(map(len, everybody)) < clients:
                 await asyncio.sleep(0.001)
         for accepting in doors:
-            accepting.close()
+            await accepting.close()
             accepting.listening.close()
         for _, writer in knocking:
             writer.close()
@@ -124,3 +124,23 @@ def test_nothing_is_left_to_those_who_are_gone(tmp_path: Path) -> None:
     assert not second.has_more()
     Counts(tmp_path / "counts", 2).away(1)
     assert not first.has_more()
+
+
+def test_who_knocked_before_the_end_is_let_in(listening: socket.socket) -> None:
+    """Nobody who is in the socket's queue is thrown out with it."""
+    here: list[asyncio.BaseTransport] = []
+
+    async def end() -> None:
+        accepting = Accepting(listening, lambda: Noted(here, None), None, lambda: None)
+        accepting.open()
+        address = listening.getsockname()
+        # Without giving the loop a moment to let them in.
+        knocking = [socket.create_connection(address) for _ in range(5)]
+        await accepting.close()
+        for one in knocking:
+            one.close()
+        for transport in here:
+            transport.close()
+
+    asyncio.run(end())
+    assert len(here) == 5

@@ -11,7 +11,12 @@ import time
 from collections.abc import Iterator
 
 import pytest
+import uvicorn
+from starlette.responses import PlainTextResponse
+from uvicorn.server import ServerState
 
+from bakeoff.serving import connection as module
+from bakeoff.serving.connection import connection
 from tests.serving.shared import PNG, shared
 from tests.serving.within import Within
 
@@ -302,3 +307,36 @@ def test_nothing_of_this_was_our_mistake(service: Within) -> None:
     assert [line for line in lines if line["kind"] == "failure"] == []
     assert {line["status"] for line in lines if line["kind"] == "request"} & {500, 502} == set()
     assert json.dumps(lines).count("Traceback") == 0
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_who_came_in_last(asks: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When a service ends, whoever was let in and has not asked yet is waited for a moment: long
+    enough for a request that is on its way, and no longer."""
+    monkeypatch.setattr(module, "_LATEST", 60.0 if asks else 0.01)
+
+    async def answer() -> bytes:
+        kind = connection(most=8, patience=60.0, heard=lambda: None)
+        config = uvicorn.Config(
+            PlainTextResponse("ok"), http=kind, ws="none", lifespan="off", log_config=None
+        )
+        config.load()
+        state = ServerState()
+        loop = asyncio.get_running_loop()
+
+        def protocol() -> asyncio.Protocol:
+            return kind(config=config, server_state=state, app_state={})
+
+        async with asyncio.timeout(60), await loop.create_server(protocol, "127.0.0.1", 0) as door:
+            reader, writer = await asyncio.open_connection(*door.sockets[0].getsockname())
+            while not state.connections:
+                await asyncio.sleep(0.001)
+            for one in list(state.connections):
+                one.shutdown()
+            if asks:
+                writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            found = await reader.read()
+            writer.close()
+            return found
+
+    assert statuses(asyncio.run(answer())) == ([200] if asks else [])
