@@ -56,7 +56,10 @@ def spread(
     _check(count, alone)
     if count == 1:
         return
-    _check_room(count, device)
+    if device == "cpu":
+        _check_processors(count)
+    else:
+        _check_room(count, device)
     verb, *rest = context.obj
     raise typer.Exit(
         launch(
@@ -82,19 +85,24 @@ def _check(count: int, alone: Mapping[str, bool]) -> None:
             raise SpecError("--devices", rule, count, "Try first, then train.")
 
 
+def _check_processors(count: int) -> None:
+    from bakeoff.data import machine
+
+    # Two can be tried anywhere; a process that has to wait for a processor helps nobody.
+    most = max(2, machine.look().cores)
+    if count > most:
+        rule = f"must be at most {most}, as there are no more processors to share out"
+        raise SpecError("--devices", rule, count)
+
+
 def _check_room(count: int, device: str | None) -> None:
     from torch import cuda
 
-    from bakeoff.data import machine
     from bakeoff.training.device import choose
 
     kind = choose(device).place.type
     if kind == "cpu":
-        # Two can be tried anywhere; a process that has to wait for a processor helps nobody.
-        most = max(2, machine.look().cores)
-        if count > most:
-            rule = f"must be at most {most}, as there are no more processors to share out"
-            raise SpecError("--devices", rule, count)
+        _check_processors(count)
         return
     if kind == "cuda" and device not in (None, "cuda"):
         suggestion = "Write --device cuda; CUDA_VISIBLE_DEVICES says which."

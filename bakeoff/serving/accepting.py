@@ -13,7 +13,6 @@ import mmap
 import socket
 import struct
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 __all__ = ["Accepting", "Counts"]
@@ -25,7 +24,8 @@ _SLACK = 8
 """One in so many is no difference."""
 
 _TOGETHER = 16
-"""Newcomers that are let in at once, at most: they take no longer than a picture."""
+"""Newcomers that are let in at once, at most: they take no longer than a picture. Where there are
+few it is one by one: another may be about to tell that all of its own have gone."""
 
 _QUEUE = 1024
 """Who may have knocked and not be let in yet, at most."""
@@ -78,6 +78,10 @@ class Counts:
         fewest = min(map(self._count, self._places))
         return fewest + fewest // _SLACK < self._count(self._place)
 
+    def at_once(self) -> int:
+        """How many more this one may let in before it looks at the others again."""
+        return min(_TOGETHER, 1 + (self._here + self._coming) // _SLACK)
+
     def _told(self) -> None:
         assert self._place is not None
         _ONE.pack_into(self._shared, _ONE.size * self._place, self._here + self._coming)
@@ -118,13 +122,18 @@ class Accepting:
         if self._again is not None:
             self._again.cancel()
         self._loop.remove_reader(self.listening)
-        with suppress(OSError):
-            for _ in range(_QUEUE):
+        for _ in range(_QUEUE):
+            try:
                 self._accept()
+            except ConnectionAbortedError:
+                continue
+            except OSError:
+                # That was all, or the system has no room for another.
+                break
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _knocked(self) -> None:
-        for _ in range(_TOGETHER):
+        for _ in range(_TOGETHER if self._counts is None else self._counts.at_once()):
             if self._counts is not None and not self._has_left and self._counts.has_more():
                 self._has_left = True
                 self._pause(_LEAVE)

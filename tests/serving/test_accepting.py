@@ -144,3 +144,16 @@ def test_who_knocked_before_the_end_is_let_in(listening: socket.socket) -> None:
 
     asyncio.run(end())
     assert len(here) == 5
+
+
+def test_few_are_let_in_one_by_one(tmp_path: Path) -> None:
+    """Who has few lets in one before it looks at the others again, whose clients may all have gone
+    at the same moment; who has many, many."""
+    first, _ = _counts(tmp_path / "counts", 2)
+    assert first.at_once() == 1
+    first.expect()
+    assert first.at_once() == 1
+    first.tell(79)
+    assert first.at_once() == 11
+    first.tell(1000)
+    assert first.at_once() == 16
